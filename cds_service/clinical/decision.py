@@ -1,0 +1,103 @@
+"""Decides one case: rules in the order of precedence, the class, the caps, the lines, and the whole trace."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from cds_service.clinical.case import Case, Rule
+from cds_service.clinical.model import Answer, Cap, Conclusion, Line, NotApplicable, Phase, Remark, Verdict
+
+# Phases in which every verdict is named on the card, not only the first (section 1, P2; R-26).
+NAMES_ALL = (Phase.STOP, Phase.MISSING)
+NOT_REACHED = "not reached: decided before"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rule and what it answered; `answers` is empty when the rule was not reached."""
+
+    rule: Rule
+    answers: tuple[Answer, ...]
+
+    @property
+    def is_reached(self) -> bool:
+        return bool(self.answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome for one order (section 1). `verdicts` lead with the one that gave the class."""
+
+    case: Case
+    conclusion: Conclusion
+    verdicts: tuple[tuple[Rule, Verdict], ...]
+    caps: tuple[tuple[Rule, Cap], ...]  # those that lowered the class; empty when there was nothing to lower
+    lines: tuple[tuple[Rule, Line], ...]  # R-51a order
+    remarks: tuple[tuple[Rule, Remark], ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def makes_warning(self) -> bool:
+        """R-52: a line that turns an `info` card into a `warning`."""
+        return any(line.makes_warning for _, line in self.lines)
+
+    @property
+    def offered_tests(self) -> tuple[str, ...]:
+        """Value-set ids of the tests to order, each once, in the order the rules name them (R-26, R-29c)."""
+        named = [test for _, verdict in self.verdicts for test in verdict.offer_tests]
+        named += [test for _, remark in self.remarks for test in remark.offer_tests]
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def tests_not_before(self) -> date | None:
+        """R-41c: the first day on which the offered tests can be interpreted."""
+        days = [verdict.tests_not_before for _, verdict in self.verdicts if verdict.tests_not_before]
+        return max(days, default=None)
+
+
+def decide(rules: tuple[Rule, ...], case: Case) -> Decision:
+    """Evaluate `rules`, sorted by phase, for one case."""
+    steps: list[Step] = []
+    verdicts: list[tuple[Rule, Verdict]] = []
+    caps: list[tuple[Rule, Cap]] = []
+    lines: list[tuple[Rule, Line]] = []
+    remarks: list[tuple[Rule, Remark]] = []
+    for rule in rules:
+        if not _is_reached(rule, verdicts):
+            steps.append(Step(rule, ()))
+            continue
+        answers = rule.evaluate(case)
+        steps.append(Step(rule, answers))
+        for answer in answers:
+            if isinstance(answer, NotApplicable):
+                continue
+            if isinstance(answer, Line):
+                lines.append((rule, answer))
+            elif isinstance(answer, Remark):
+                remarks.append((rule, answer))
+            elif isinstance(answer, Cap):
+                caps.append((rule, answer))
+            else:
+                verdicts.append((rule, answer))
+    conclusion = verdicts[0][1].conclusion
+    if caps and conclusion is Conclusion.INDICATED_STRONG:
+        conclusion = Conclusion.MAY_BENEFIT
+    lines.sort(key=_rank)
+    return Decision(case, conclusion, tuple(verdicts), tuple(caps), tuple(lines), tuple(remarks), tuple(steps))
+
+
+def _is_reached(rule: Rule, verdicts: list[tuple[Rule, Verdict]]) -> bool:
+    """First match wins; out of scope ends everything; stops and gaps are all named; lines appear on cards of any class."""
+    if not verdicts:
+        return True
+    decider, verdict = verdicts[0]
+    if verdict.conclusion is Conclusion.OUT_OF_SCOPE:
+        return False
+    if rule.phase is Phase.TEXT:
+        return True
+    if rule.phase is Phase.CAP:
+        return verdict.conclusion.is_supportive
+    return rule.phase is decider.phase and rule.phase in NAMES_ALL
+
+
+def _rank(item: tuple[Rule, Line]) -> int:
+    return item[1].rank

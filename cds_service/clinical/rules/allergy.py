@@ -1,0 +1,260 @@
+"""Allergy to iron: which entries stop this order, and which are only named (R-18)."""
+
+from collections.abc import Callable, Iterable
+
+from cds_service.clinical.case import Case, Rule
+from cds_service.clinical.citations import DESIGN, E1, F1, F2, F3, F4, F5
+from cds_service.clinical.model import (
+    Allergen,
+    AllergyEntry,
+    Answer,
+    Conclusion,
+    Ingredient,
+    IronOrder,
+    Line,
+    NotApplicable,
+    Phase,
+    Rank,
+    Used,
+    Verdict,
+)
+from cds_service.clinical.problem_list import find_counting, find_hedged, show_entries, use_entries
+from cds_service.clinical.wording import quote
+
+_BY_VEIN = (Allergen.INGREDIENT, Allergen.PARENTERAL_CLASS)
+_UNCONFIRMED = ("unconfirmed", "provisional", "differential", "presumed")
+# R-18c: with these orders any reaction to an intravenous iron stops; a product not named may be ferumoxytol.
+_STRICT_ORDERS = (Ingredient.FERUMOXYTOL, None)
+REACTION_ENTRIES = frozenset({"iron-adverse-reaction"})
+
+# ------------------------------------------------------------------------- R-18a, R-18b, R-18c: what would stop if active
+
+
+def _is_own(entry: AllergyEntry, order: IronOrder) -> bool:
+    """(a) The ordered ingredient or its brand, or parenteral iron as a class; the reaction does not matter."""
+    if entry.allergen is Allergen.PARENTERAL_CLASS:
+        return True
+    return (
+        entry.allergen is Allergen.INGREDIENT and entry.ingredient is not None and entry.ingredient is order.ingredient
+    )
+
+
+def _is_severe(entry: AllergyEntry, _: IronOrder) -> bool:
+    """(b) Severe or anaphylactic, to any parenteral iron or to plain "iron"; the stomach excuses plain "iron" only."""
+    if not (entry.is_severe or entry.has_anaphylaxis):
+        return False
+    if entry.allergen is Allergen.PLAIN_IRON:
+        return not entry.all_gastrointestinal
+    return entry.allergen in _BY_VEIN
+
+
+def _is_any_reaction(entry: AllergyEntry, order: IronOrder) -> bool:
+    """(c) Ferumoxytol or an unnamed product: any reaction that is not purely gastrointestinal, an unrecorded one included."""
+    if order.ingredient not in _STRICT_ORDERS or entry.all_gastrointestinal:
+        return False
+    return entry.allergen in (*_BY_VEIN, Allergen.PLAIN_IRON)
+
+
+_PARTS: dict[str, Callable[[AllergyEntry, IronOrder], bool]] = {
+    "R-18a": _is_own,
+    "R-18b": _is_severe,
+    "R-18c": _is_any_reaction,
+}
+
+
+def find_part(entry: AllergyEntry, order: IronOrder) -> str | None:
+    """The part of R-18 by which this entry stops the order while it is active: the first that fits."""
+    if not entry.counts:
+        return None
+    return next((part for part, fits in _PARTS.items() if fits(entry, order)), None)
+
+
+def _find_stopping(case: Case, part: str) -> tuple[AllergyEntry, ...]:
+    found = [entry for entry in case.facts.allergies if entry.is_active and find_part(entry, case.order) == part]
+    return _in_order(found)
+
+
+def _in_order(entries: Iterable[AllergyEntry]) -> tuple[AllergyEntry, ...]:
+    return tuple(sorted(entries, key=lambda entry: (entry.name, entry.reference)))
+
+
+# ----------------------------------------------------------------------------------------------------------- words
+
+
+def show_allergy(entry: AllergyEntry) -> str:
+    """`iron sucrose (reaction: anaphylaxis; severe; recorded 2024-05-01; unconfirmed)`."""
+    name = quote(entry.name) if entry.name else "an entry without a name"
+    details = [f"reaction: {quote(entry.reactions)}" if entry.reactions else _unnamed_reaction(entry)]
+    if entry.is_severe:
+        details.append("severe")
+    if entry.day:
+        details.append(f"recorded {entry.day}")
+    if not entry.is_active and entry.clinical_status:
+        details.append(quote(entry.clinical_status))
+    if entry.verification_status in _UNCONFIRMED:
+        details.append("unconfirmed")
+    return f"{name} ({'; '.join(details)})"
+
+
+def _unnamed_reaction(entry: AllergyEntry) -> str:
+    return "reaction recorded without words" if entry.has_reaction else "no reaction recorded"
+
+
+def _show(entries: Iterable[AllergyEntry]) -> str:
+    return "; ".join(dict.fromkeys(show_allergy(entry) for entry in entries))
+
+
+def _use(entries: Iterable[AllergyEntry]) -> tuple[Used, ...]:
+    return tuple(
+        Used("allergy", quote(entry.name), entry.reference, str(entry.day) if entry.day else "") for entry in entries
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------- the stops
+
+_NO_OWN = (NotApplicable("no active allergy to the ordered iron or to parenteral iron as a class"),)
+_NO_SEVERE = (NotApplicable("no other active entry of a severe reaction to parenteral iron or plain iron"),)
+_NO_OTHER = (NotApplicable("not ferumoxytol or an unnamed product, or no other active reaction to intravenous iron"),)
+_ANY_IRON = "Consider an allergist's opinion before any other intravenous iron."
+_OTHER_ROUTE = "Consider another route, or an allergist's opinion before any intravenous iron."
+_OTHER_PRODUCT = "Consider another product or route, and an allergist's opinion."
+
+
+def _stop(because: str, headline: str, lead: str, advice: str, entries: tuple[AllergyEntry, ...]) -> tuple[Answer, ...]:
+    say = (f"{lead}: {_show(entries)}.", advice)
+    return (Verdict(Conclusion.CONTRAINDICATED, because, headline, say, _use(entries)),)
+
+
+def _product(order: IronOrder) -> str:
+    return quote(order.name) if order.name else "the ordered iron"
+
+
+def _evaluate_own(case: Case) -> tuple[Answer, ...]:
+    entries = _find_stopping(case, "R-18a")
+    if not entries:
+        return _NO_OWN
+    is_class = any(entry.allergen is Allergen.PARENTERAL_CLASS for entry in entries)
+    is_severe = any(_is_severe(entry, case.order) for entry in entries)
+    lead = f"Allergy that includes the ordered product, {_product(case.order)}"
+    return _stop(
+        "active allergy to the ordered iron or to parenteral iron as a class",
+        "allergy to the ordered product",
+        lead,
+        _OTHER_ROUTE if is_class else _ANY_IRON if is_severe else _OTHER_PRODUCT,
+        entries,
+    )
+
+
+def _evaluate_severe(case: Case) -> tuple[Answer, ...]:
+    entries = _find_stopping(case, "R-18b")
+    if not entries:
+        return _NO_SEVERE
+    lead = f"Severe reaction to iron, so {_product(case.order)} is no safe choice either"
+    return _stop("severe reaction to iron", "severe reaction to iron on record", lead, _OTHER_ROUTE, entries)
+
+
+def _evaluate_any_reaction(case: Case) -> tuple[Answer, ...]:
+    entries = _find_stopping(case, "R-18c")
+    if not entries:
+        return _NO_OTHER
+    if case.order.ingredient is None:
+        lead = "The product ordered is not named, and with ferumoxytol any reaction to iron by vein counts"
+        advice = "Consider naming the product, another route, or an allergist's opinion."
+    else:
+        lead = f"Reaction to another iron, which counts for {_product(case.order)}"
+        advice = _OTHER_PRODUCT
+    return _stop(
+        "reaction to iron and ferumoxytol or no product named", "reaction to iron on record", lead, advice, entries
+    )
+
+
+# ----------------------------------------------------------------------------------------------- R-18d: named, no stop
+
+_NOTHING_TO_NAME = (NotApplicable("no further entry about iron to be named"),)
+
+
+def _evaluate_cautions(case: Case) -> tuple[Answer, ...]:
+    sorted_in: dict[tuple[str, bool], list[AllergyEntry]] = {}
+    for entry in _in_order(case.facts.allergies):
+        caution = _find_caution(entry, case.order)
+        if caution:
+            sorted_in.setdefault(caution, []).append(entry)
+    answers = [
+        Line(Rank.IRON_ALLERGY, f"{words}: {_show(entries)}.", words, makes_warning=is_warning, used=_use(entries))
+        for (words, is_warning), entries in sorted_in.items()
+    ]
+    return (*answers, *_name_problems(case)) or _NOTHING_TO_NAME
+
+
+_NOT_ACTIVE = ("Allergy entry, no longer active, that would stop this order", True)
+_PLAIN = ('Allergy to "iron", not stated to be oral: consider asking what happened', True)
+_ORAL_ALLERGIC = ("Allergic reaction to oral iron: consider asking what happened", True)
+_OTHER_UNKNOWN = ("Allergy to another intravenous iron, reaction not recorded: consider asking what happened", True)
+_OTHER_MILD = ("Reaction to another intravenous iron, not recorded as severe", False)
+
+
+def _find_caution(entry: AllergyEntry, order: IronOrder) -> tuple[str, bool] | None:
+    """What to say of an entry that does not stop, and whether the card becomes a warning; None = nothing."""
+    if not entry.counts or entry.allergen is Allergen.OTHER_DRUG:
+        return None
+    part = find_part(entry, order)
+    if not entry.is_active:
+        return _NOT_ACTIVE if part else None
+    if part:
+        return None
+    if entry.allergen in _BY_VEIN:
+        return _OTHER_MILD if entry.has_reaction else _OTHER_UNKNOWN
+    if entry.all_gastrointestinal:
+        return None  # intolerance of iron by mouth speaks for the vein (R-30)
+    if entry.allergen is Allergen.PLAIN_IRON:
+        return _PLAIN
+    return _ORAL_ALLERGIC if entry.has_reaction or entry.is_severe else None
+
+
+def _name_problems(case: Case) -> tuple[Line, ...]:
+    """Iron-reaction entries of the problem list, of any clinical status: a past reaction stays a warning."""
+    conditions = case.facts.conditions
+    entries = (*find_counting(conditions, REACTION_ENTRIES), *find_hedged(conditions, REACTION_ENTRIES))
+    if not entries:
+        return ()
+    text = f"The problem list names a reaction to iron: {show_entries(entries)}. Consider asking what happened."
+    because = "problem-list entry about a reaction to iron"
+    return (Line(Rank.IRON_ALLERGY, text, because, makes_warning=True, used=use_entries(entries)),)
+
+
+_INPUTS = ("order", "allergies")
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "R-18a",
+        "Active allergy to the ordered iron, or to parenteral iron as a class, stops",
+        Phase.STOP,
+        (F1, F2, F3, F4, F5),
+        _INPUTS,
+        _evaluate_own,
+    ),
+    Rule(
+        "R-18b",
+        "A severe reaction to any parenteral iron stops",
+        Phase.STOP,
+        (E1, F3),
+        _INPUTS,
+        _evaluate_severe,
+    ),
+    Rule(
+        "R-18c",
+        "Ferumoxytol or an unnamed product: any reaction to intravenous iron stops",
+        Phase.STOP,
+        (F3, DESIGN),
+        _INPUTS,
+        _evaluate_any_reaction,
+    ),
+    Rule(
+        "R-18d",
+        "Entries about iron that do not stop are named",
+        Phase.TEXT,
+        (DESIGN,),
+        (*_INPUTS, "conditions"),
+        _evaluate_cautions,
+    ),
+)

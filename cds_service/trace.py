@@ -1,0 +1,112 @@
+"""The decision trace: every rule in order with outcome, reason, values, thresholds and citation."""
+
+from typing import Any
+
+import msgspec
+
+from cds_service.clinical.case import Rule
+from cds_service.clinical.decision import NOT_REACHED, Decision, Step
+from cds_service.clinical.model import Answer, Cap, Line, NotApplicable, Used, Verdict
+from cds_service.clinical.results import Reading
+from cds_service.clinical.wording import unquote
+
+Json = dict[str, Any]
+EXTENSION = "org.iv-iron-rls.decision-trace"  # reverse-domain key of the response extension (CH-233)
+
+
+def render_trace(decision: Decision) -> Json:
+    """One order's trace. Rules that said nothing carry only id, outcome and reason; citations are given by id."""
+    case = decision.case
+    order = case.order
+    return {
+        "order": order.reference,
+        "conclusion": str(decision.conclusion),
+        "rules": [_render_step(step) for step in decision.steps],
+        "values": [
+            _render_reading(reading) for reading in (case.ferritin, case.tsat, case.hemoglobin) if reading.is_usable
+        ],
+        "setAside": [
+            _render_set_aside(reading) for reading in (case.ferritin, case.tsat, case.hemoglobin) if reading.set_aside
+        ],
+        "gaps": [{"reference": gap.reference, "why": gap.why} for gap in case.facts.gaps],
+        "unavailable": dict(case.facts.unavailable),
+    }
+
+
+_quiet: dict[tuple[str, str], msgspec.Raw] = {}  # encoded steps of rules that had nothing to say, by rule and reason
+_MOST_QUIET = 4096
+
+
+def _render_step(step: Step) -> Json | msgspec.Raw:
+    rule = step.rule
+    if not step.answers:
+        return _render_quiet(rule, "not reached", NOT_REACHED)
+    if len(step.answers) == 1 and isinstance(step.answers[0], NotApplicable):
+        return _render_quiet(rule, "not applicable", step.answers[0].because)
+    return {
+        **_render_rule(rule),
+        "outcome": _outcome(step.answers),
+        "because": " ".join(unquote(answer.because) for answer in step.answers),
+        "says": [said for answer in step.answers for said in _says(answer)],
+        "values": [_render_used(used) for answer in step.answers for used in getattr(answer, "used", ())],
+    }
+
+
+def _render_quiet(rule: Rule, outcome: str, because: str) -> msgspec.Raw:
+    key = (rule.id, because)
+    encoded = _quiet.get(key)
+    if encoded is None:
+        encoded = msgspec.Raw(
+            msgspec.json.encode({**_render_rule(rule), "outcome": outcome, "because": unquote(because)})
+        )
+        if len(_quiet) < _MOST_QUIET and not _holds_value(because):
+            _quiet[key] = encoded
+    return encoded
+
+
+def _holds_value(because: str) -> bool:
+    """Reasons with digits or chart text may hold a patient's value: they are not kept beyond the call."""
+    return any(sign.isdigit() for sign in because) or unquote(because) != because
+
+
+def _render_rule(rule: Rule) -> Json:
+    return {
+        "id": rule.id,
+        "title": rule.title,
+        "thresholds": [{"name": one.name, "value": str(one.value), "unit": one.unit} for one in rule.thresholds],
+        "sources": [source.id for source in rule.sources],
+    }
+
+
+def _outcome(answers: tuple[Answer, ...]) -> str:
+    for answer in answers:
+        if isinstance(answer, Verdict):
+            return str(answer.conclusion)
+    if any(isinstance(answer, Cap) for answer in answers):
+        return "cap"
+    return "line" if any(isinstance(answer, Line) for answer in answers) else "remark"
+
+
+def _says(answer: Answer) -> tuple[str, ...]:
+    if isinstance(answer, Verdict | Cap):
+        return tuple(unquote(sentence) for sentence in answer.say)
+    return () if isinstance(answer, NotApplicable) else (unquote(answer.text),)
+
+
+def _render_used(used: Used) -> Json:
+    rendered = {"name": used.name, "value": unquote(used.shown), "reference": used.reference}
+    return {**rendered, "date": used.day} if used.day else rendered
+
+
+def _render_reading(reading: Reading) -> Json:
+    return _render_used(reading.used)
+
+
+def _render_set_aside(reading: Reading) -> Json:
+    return {
+        "name": reading.analyte,
+        "results": [
+            {"reference": one.result.reference, "recorded": unquote(one.result.recorded), "why": unquote(one.why)}
+            for one in reading.set_aside
+        ],
+    }
