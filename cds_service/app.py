@@ -18,7 +18,9 @@ from cds_service.settings import Settings, is_loopback, load_settings
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-QUIET = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds: logged at debug level only
+QUIET = frozenset(
+    {"/livez", "/readyz", "/metrics"}
+)  # asked every few seconds: logged at debug level only
 
 
 def read_clock() -> datetime:
@@ -27,7 +29,9 @@ def read_clock() -> datetime:
 
 
 def create_app(
-    settings: Settings | None = None, clock: Callable[[], datetime] = read_clock, log: Log | None = None
+    settings: Settings | None = None,
+    clock: Callable[[], datetime] = read_clock,
+    log: Log | None = None,
 ) -> Flask:
     """The WSGI application. Raises `ConfigurationError` when it cannot start as it is set up."""
     settings = settings or load_settings()
@@ -41,7 +45,9 @@ def create_app(
     zone = settings.zone
 
     def today() -> date:
-        return clock().astimezone(zone).date()  # R-08a: the calendar day of the site; None is this machine's zone
+        return (
+            clock().astimezone(zone).date()
+        )  # R-08a: the calendar day of the site; None is this machine's zone
 
     app = Flask("cds_service", static_folder=None, template_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # CH-079
@@ -54,20 +60,26 @@ def create_app(
     return app
 
 
-def _surround(inner: "WSGIApplication", settings: Settings, log: Log) -> "WSGIApplication":
+def _surround(
+    inner: "WSGIApplication", settings: Settings, log: Log
+) -> "WSGIApplication":
     """What every answer has, also a refused or failed one: an id, CORS headers, one line in the log.
 
     Around Flask and not in its hooks: nothing that goes wrong inside escapes it, and it costs a third.
     """
     is_own_host = _host_check(settings.demo_hosts)
 
-    def outer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def outer(
+        environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
         began = perf_counter()
         request_id = token_hex(8)
         entry: dict[str, Any] = {"request_id": request_id}
         environ[ENTRY] = entry
 
-        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        def start(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> Any:
             entry["route"], entry["status"] = _route(environ), int(status[:3])
             headers.append(("X-Request-Id", request_id))
             headers += _cors_headers(environ)
@@ -76,7 +88,9 @@ def _surround(inner: "WSGIApplication", settings: Settings, log: Log) -> "WSGIAp
         if is_own_host(environ.get("HTTP_HOST", "")):
             body = inner(environ, start)
         else:
-            refusal = Misdirected("address the service by localhost, or list the host name in CDS_DEMO_HOSTS")
+            refusal = Misdirected(
+                "address the service by localhost, or list the host name in CDS_DEMO_HOSTS"
+            )
             body = render_error(refusal, entry)(environ, start)
         _log_request(log, environ, entry, began)
         return body
@@ -86,14 +100,23 @@ def _surround(inner: "WSGIApplication", settings: Settings, log: Log) -> "WSGIAp
 
 def _route(environ: "WSGIEnvironment") -> str:
     """The pattern of the address and not the address, which may hold anything."""
-    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)  # not there if Flask was never reached
+    rule = getattr(
+        environ.get("werkzeug.request"), "url_rule", None
+    )  # not there if Flask was never reached
     return str(rule.rule) if rule is not None else "none"
 
 
-def _log_request(log: Log, environ: "WSGIEnvironment", entry: dict[str, Any], began: float) -> None:
+def _log_request(
+    log: Log, environ: "WSGIEnvironment", entry: dict[str, Any], began: float
+) -> None:
     """One line a request."""
     write = log.debug if entry.get("route") in QUIET else log.info
-    write("request", method=environ["REQUEST_METHOD"], duration_ms=round((perf_counter() - began) * 1000, 2), **entry)
+    write(
+        "request",
+        method=environ["REQUEST_METHOD"],
+        duration_ms=round((perf_counter() - began) * 1000, 2),
+        **entry,
+    )
 
 
 # CH-226...CH-229 in demo mode: any origin, so never with credentials, on answers, errors and preflight alike. Not by
@@ -108,7 +131,10 @@ _PREFLIGHT = [
 
 
 def _cors_headers(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
-    if environ["REQUEST_METHOD"] != "OPTIONS" or "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in environ:
+    if (
+        environ["REQUEST_METHOD"] != "OPTIONS"
+        or "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in environ
+    ):
         return _ANY_ORIGIN
     if "HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK" in environ:
         # A public page, such as the CDS Hooks Sandbox, calls this machine.

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from cds_service.services import Reply
     from cds_service.settings import Settings
 
-CARDS, BAD_INPUT, NOTHING_TO_SAY, NOT_ENOUGH_DATA = 0, 2, 3, 4  # exit codes of `evaluate`; 1 is a fault or bad set-up
+CARDS, BAD_INPUT, NOTHING_TO_SAY, NOT_ENOUGH_DATA = (
+    0,
+    2,
+    3,
+    4,
+)  # exit codes of `evaluate`; 1 is a fault or bad set-up
 
 
 class Commands(click.Group):
@@ -50,15 +55,27 @@ def serve() -> None:
 @main.command()
 @click.argument("request_file", metavar="REQUEST.json", type=click.File("rb"))
 @click.option(
-    "--as-of", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Decide as on this day; default today."
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="Decide as on this day; default today.",
 )
 @click.option(
-    "--service", "service_id", metavar="ID", help="The CDS Service asked; default the first that answers the hook."
+    "--service",
+    "service_id",
+    metavar="ID",
+    help="The CDS Service asked; default the first that answers the hook.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the reply as JSON.")
-@click.option("--trace", is_flag=True, help="Print every rule with its outcome as a table.")
+@click.option(
+    "--trace", is_flag=True, help="Print every rule with its outcome as a table."
+)
 def evaluate(
-    request_file: BinaryIO, as_of: datetime | None, service_id: str | None, as_json: bool, trace: bool
+    request_file: BinaryIO,
+    as_of: datetime | None,
+    service_id: str | None,
+    as_json: bool,
+    trace: bool,
 ) -> None:
     """Answer one hook request from a file, or from standard input with `-`, without a server.
 
@@ -95,7 +112,9 @@ def _answer(body: bytes, as_of: datetime | None, service_id: str | None) -> "Rep
             day = as_of.date() if as_of else _today(settings)
             return services.answer(engine, service, request, engine.demo_client, day)
     asked = f"the CDS Service {service_id}" if service_id else "no CDS Service"
-    raise BadRequest(f"hook: {asked} {'does not answer' if service_id else 'answers'} {request.hook}")
+    raise BadRequest(
+        f"hook: {asked} {'does not answer' if service_id else 'answers'} {request.hook}"
+    )
 
 
 def _today(settings: "Settings") -> date:
@@ -106,15 +125,26 @@ def _settings(**values: bool) -> "Settings":
     from cds_service.settings import load_settings, unknown_settings
 
     for name in unknown_settings():
-        click.echo(f"Warning: {name} is no setting of this service; is it misspelt?", err=True)
+        click.echo(
+            f"Warning: {name} is no setting of this service; is it misspelt?", err=True
+        )
     return load_settings(**values)
 
 
 def _say_where(settings: "Settings") -> None:
     if settings.demo == "anywhere":
-        click.echo("Warning: CDS_DEMO=anywhere asks no login of any machine that can reach this one.", err=True)
-    mode = "in demo mode, for synthetic patients only" if settings.is_demo else "for registered CDS Clients"
-    click.echo(f"Serving CDS Hooks {mode}. Stop with Ctrl-C.\n\n  Discovery  {settings.public_url}/cds-services")
+        click.echo(
+            "Warning: CDS_DEMO=anywhere asks no login of any machine that can reach this one.",
+            err=True,
+        )
+    mode = (
+        "in demo mode, for synthetic patients only"
+        if settings.is_demo
+        else "for registered CDS Clients"
+    )
+    click.echo(
+        f"Serving CDS Hooks {mode}. Stop with Ctrl-C.\n\n  Discovery  {settings.public_url}/cds-services"
+    )
     click.echo(f"  Try        curl -s {settings.public_url}/cds-services\n")
 
 

@@ -9,7 +9,12 @@ from cds_service.clinical.codes import CodeIndex
 VERSION = "2.0.1"  # the CDS Hooks version we implement (CH-027)
 HOOK_VERSION = "1.0"  # of the three published hooks (CH-029)
 
-REQUIRED = ("patient", "conditions", "ferritin", "tsat")  # neither supplied nor obtainable: 412
+REQUIRED = (
+    "patient",
+    "conditions",
+    "ferritin",
+    "tsat",
+)  # neither supplied nor obtainable: 412
 
 # Observation keys: value sets behind each key. Results of very different frequency never share a key.
 OBSERVATIONS: Mapping[str, tuple[str, ...]] = {
@@ -17,10 +22,20 @@ OBSERVATIONS: Mapping[str, tuple[str, ...]] = {
     "tsat": ("tsat",),
     "hemoglobin": ("hemoglobin", "hemoglobin-bloodgas"),
     "iron_panel": ("iron", "tibc", "uibc", "transferrin"),
-    "weight": ("body-weight", "body-weight-stated", "body-weight-dry", "pre-pregnancy-weight"),
+    "weight": (
+        "body-weight",
+        "body-weight-stated",
+        "body-weight-dry",
+        "pre-pregnancy-weight",
+    ),
     "crp": ("crp",),
     "phosphate": ("phosphate",),
-    "pregnancy": ("pregnancy-status", "delivery-date", "gestational-age", "last-menstrual-period"),
+    "pregnancy": (
+        "pregnancy-status",
+        "delivery-date",
+        "gestational-age",
+        "last-menstrual-period",
+    ),
     "rls_severity": ("rls-severity",),
 }
 NEWEST = "&_sort=-date&_count=20"
@@ -30,7 +45,7 @@ WITHOUT: Mapping[str, str] = {
     "patient": "no answer (412): age and sex decide scope and wording",
     "conditions": "no answer (412): without the problem list RLS and the stops cannot be judged",
     "ferritin": "no answer (412): ferritin decides",
-    "tsat": "no answer (412): TSAT decides above a ferritin of 75 ng/mL, and stops from 45 %",
+    "tsat": "no answer (412): TSAT decides where ferritin alone does not, and a high one stops",
     "hemoglobin": "no line on anaemia or incomplete repletion",
     "iron_panel": "no calculated TSAT",
     "weight": "no weight-based dose ceiling",
@@ -59,11 +74,14 @@ class Service:
     prefetch: Mapping[str, str]
 
 
-def build_services(index: CodeIndex, follow_up: str = "ServiceRequest") -> tuple[Service, ...]:
+def build_services(
+    index: CodeIndex, follow_up: str = "ServiceRequest"
+) -> tuple[Service, ...]:
     """The services of this site; templates include the codes of its overlay."""
     templates = prefetch_templates(index, follow_up)
     return tuple(
-        Service("iv-iron-rls", hook, title, description, USAGE, templates) for hook, title, description in _ORDER_HOOKS
+        Service("iv-iron-rls", hook, title, description, USAGE, templates)
+        for hook, title, description in _ORDER_HOOKS
     )
 
 
@@ -71,8 +89,10 @@ _ORDER_HOOKS = (
     (
         "order-select",
         "IV iron in restless legs syndrome",
-        "Says whether guidelines support the intravenous iron order just chosen for an adult with restless legs syndrome, "
-        "what stands against it and why, and offers to schedule the reassessments.",
+        (
+            "Says whether guidelines support the intravenous iron order just chosen for an adult with restless legs syndrome, "
+            "what stands against it and why, and offers to schedule the reassessments."
+        ),
     ),
     (
         "order-sign",
@@ -89,14 +109,21 @@ USAGE = (
 def prefetch_templates(index: CodeIndex, follow_up: str) -> dict[str, str]:
     """Key to FHIR query in the CDS Hooks 2.0 subset (CH-066...CH-074); one resource type a key."""
     patient = "patient={{context.patientId}}"
-    templates = {"patient": "Patient/{{context.patientId}}", "conditions": f"Condition?{patient}"}
+    templates = {
+        "patient": "Patient/{{context.patientId}}",
+        "conditions": f"Condition?{patient}",
+    }
     for key, sets in OBSERVATIONS.items():
-        templates[key] = f"Observation?{patient}&code={index.search_tokens(*sets)}{NEWEST}"
+        templates[key] = (
+            f"Observation?{patient}&code={index.search_tokens(*sets)}{NEWEST}"
+        )
     templates["allergies"] = f"AllergyIntolerance?{patient}"
     templates["iron_administrations"] = f"MedicationAdministration?{patient}"
     templates["medications"] = f"MedicationRequest?{patient}"
     templates["medication_statements"] = f"MedicationStatement?{patient}"
-    templates["procedures"] = f"Procedure?{patient}&code={index.search_tokens(*PROCEDURES)}"
+    templates["procedures"] = (
+        f"Procedure?{patient}&code={index.search_tokens(*PROCEDURES)}"
+    )
     templates["follow_up"] = _follow_up_template(index, follow_up)
     return templates
 

@@ -124,7 +124,9 @@ class BodyTooLarge(CdsError):
     title = "The request body is too large"
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"the body is larger than {limit:,} bytes; send less prefetch, or raise CDS_MAX_BODY_BYTES")
+        super().__init__(
+            f"the body is larger than {limit:,} bytes; send less prefetch, or raise CDS_MAX_BODY_BYTES"
+        )
         self.limit = limit
 
 
@@ -181,9 +183,16 @@ class OtherRefusal(CdsError):
 
 def operation_outcome(error: CdsError) -> dict[str, Any]:
     """The FHIR OperationOutcome of an error (CH-238); no empty members (CH-005)."""
-    return {"resourceType": "OperationOutcome", "issue": [_render_issue(error, words) for words in error.issues]}
+    return {
+        "resourceType": "OperationOutcome",
+        "issue": [_render_issue(error, words) for words in error.issues],
+    }
 
 
 def _render_issue(error: CdsError, words: str) -> dict[str, Any]:
-    issue = {"severity": "error", "code": error.issue_code, "details": {"text": error.title}}
+    issue = {
+        "severity": "error",
+        "code": error.issue_code,
+        "details": {"text": error.title},
+    }
     return {**issue, "diagnostics": words} if words else issue

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from cds_service.cards import Stamp
+from cds_service.card_parts import Stamp
 from cds_service.clinical.case import Rule
 from cds_service.clinical.codes import CodeIndex
 from cds_service.clinical.rules import RULES
@@ -22,7 +22,9 @@ def stamp(index: CodeIndex) -> Stamp:
 
 def digest(index: CodeIndex) -> str:
     """SHA-256 of everything a decision rests on that can be written down; the same on every machine."""
-    rules = msgspec.json.encode([describe_rule(rule) for rule in RULES], order="deterministic")
+    rules = msgspec.json.encode(
+        [describe_rule(rule) for rule in RULES], order="deterministic"
+    )
     return sha256(rules + index.content()).hexdigest()
 
 
@@ -33,6 +35,9 @@ def describe_rule(rule: Rule) -> dict[str, Any]:
         "version": rule.version,
         "phase": rule.phase.name.lower(),
         "inputs": list(rule.inputs),
-        "thresholds": [{"name": one.name, "value": str(one.value), "unit": one.unit} for one in rule.thresholds],
+        "thresholds": [
+            {"name": one.name, "value": str(one.value), "unit": one.unit}
+            for one in rule.thresholds
+        ],
         "sources": [source.id for source in rule.sources],
     }

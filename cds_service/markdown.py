@@ -20,7 +20,10 @@ def text(sentence: str) -> str:
     """One of our sentences: quoted chart text escaped, angle brackets of our own as entities ("<5 ng/mL")."""
     if MARK not in sentence:
         return _angles(sentence)
-    return "".join(escape(part) if place % 2 else _angles(part) for place, part in enumerate(sentence.split(MARK)))
+    return "".join(
+        escape(part) if place % 2 else _angles(part)
+        for place, part in enumerate(sentence.split(MARK))
+    )
 
 
 def _angles(words: str) -> str:
@@ -35,4 +38,6 @@ def plain(sentence: str) -> str:
 
 
 def link(label: str, url: str) -> str:
-    return f"[{escape(label)}]({url})" if url else escape(label)
+    """A link with one of our own labels."""
+    shown = label.replace("[", "(").replace("]", ")")
+    return f"[{shown}]({url})" if url else shown

@@ -20,9 +20,24 @@ Log: TypeAlias = FilteringBoundLogger
 ALLOWED_KEYS = frozenset(
     (
         *("event", "level", "timestamp", "logger", "dropped"),  # every entry
-        *("request_id", "method", "route", "status", "duration_ms", "bytes_in"),  # a request
+        *(
+            "request_id",
+            "method",
+            "route",
+            "status",
+            "duration_ms",
+            "bytes_in",
+        ),  # a request
         *("client", "tenant", "iss", "jti"),  # who
-        *("service", "hook", "hook_instance", "outcome", "cards", "rules", "knowledge"),  # a call
+        *(
+            "service",
+            "hook",
+            "hook_instance",
+            "outcome",
+            "cards",
+            "rules",
+            "knowledge",
+        ),  # a call
         *("issue", "reason", "exception", "frames"),  # an error
         *("setting", "address", "workers", "threads", "mode", "version"),  # the set-up
     )
@@ -52,12 +67,16 @@ def build_log(level: str = "info") -> Log:
             _keep_allowed,
             _render,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        wrapper_class=structlog.make_filtering_bound_logger(
+            getattr(logging, level.upper())
+        ),
     ).bind()
     return bound
 
 
-def _keep_allowed(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _keep_allowed(
+    _: object, __: str, entry: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
     if entry.keys() <= ALLOWED_KEYS:
         return entry
     kept = {key: value for key, value in entry.items() if key in ALLOWED_KEYS}
@@ -114,7 +133,11 @@ def _places(fault: BaseException) -> list[str]:
 
 def _short(filename: str) -> str:
     path = Path(filename)
-    return str(path.relative_to(_PACKAGES)) if path.is_relative_to(_PACKAGES) else "/".join(path.parts[-2:])
+    return (
+        str(path.relative_to(_PACKAGES))
+        if path.is_relative_to(_PACKAGES)
+        else "/".join(path.parts[-2:])
+    )
 
 
 def build_health(is_ready: Callable[[], bool]) -> Blueprint:

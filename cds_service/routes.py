@@ -34,7 +34,9 @@ JSON = "application/json"
 ENTRY = "cds_service.entry"  # key of the WSGI environment: what the log will say about this request
 
 
-def build_routes(engine: Engine, settings: Settings, today: Callable[[], date]) -> Blueprint:
+def build_routes(
+    engine: Engine, settings: Settings, today: Callable[[], date]
+) -> Blueprint:
     """Discovery and the service calls (CH-013, CH-023)."""
     rim = Blueprint("cds_services", __name__)
     discovery = encode(render_discovery(engine.services))
@@ -51,7 +53,9 @@ def build_routes(engine: Engine, settings: Settings, today: Callable[[], date]) 
         entry = environ[ENTRY]
         hooks = offers.get(service_id)
         if hooks is None:
-            raise NotFound("there is no CDS Service with this id; GET /cds-services lists those on offer")
+            raise NotFound(
+                "there is no CDS Service with this id; GET /cds-services lists those on offer"
+            )
         hook_request = parse_request(read_body(environ, settings.max_body_bytes))
         entry["service"], entry["hook"], entry["hook_instance"] = (
             service_id,
@@ -60,14 +64,24 @@ def build_routes(engine: Engine, settings: Settings, today: Callable[[], date]) 
         )
         service = hooks.get(hook_request.hook)
         if service is None:
-            raise BadRequest(f"hook: this CDS Service answers {' and '.join(hooks)}, not {hook_request.hook}")
+            raise BadRequest(
+                f"hook: this CDS Service answers {' and '.join(hooks)}, not {hook_request.hook}"
+            )
         parsed = perf_counter()
-        reply = services.answer(engine, service, hook_request, engine.demo_client, today())
+        reply = services.answer(
+            engine, service, hook_request, engine.demo_client, today()
+        )
         answered = perf_counter()
         entry["outcome"], entry["cards"] = reply.outcome, len(reply.cards)
-        response = Response(render_response(reply.cards, reply.extension), content_type=JSON)
+        response = Response(
+            render_response(reply.cards, reply.extension), content_type=JSON
+        )
         if settings.server_timing:
-            stages = {"parse": parsed - began, "answer": answered - parsed, "render": perf_counter() - answered}
+            stages = {
+                "parse": parsed - began,
+                "answer": answered - parsed,
+                "render": perf_counter() - answered,
+            }
             response.headers["Server-Timing"] = ", ".join(
                 f"{name};dur={took * 1000:.2f}" for name, took in stages.items()
             )
@@ -78,14 +92,18 @@ def build_routes(engine: Engine, settings: Settings, today: Callable[[], date]) 
 
 def read_body(environ: "WSGIEnvironment", limit: int) -> bytes:
     """The JSON body, never holding more than `limit` bytes, whether or not the client said its length."""
-    _require_json(environ.get("CONTENT_TYPE", ""), environ.get("HTTP_CONTENT_ENCODING", ""))
+    _require_json(
+        environ.get("CONTENT_TYPE", ""), environ.get("HTTP_CONTENT_ENCODING", "")
+    )
     length = get_content_length(environ)
     if length is not None and length > limit:
         raise BodyTooLarge(limit)
     if length is None and not environ.get("wsgi.input_terminated"):
         return b""  # a server that cannot end a body of unknown length: reading it would wait for ever
     try:
-        body: bytes = environ["wsgi.input"].read(limit + 1 if length is None else length)
+        body: bytes = environ["wsgi.input"].read(
+            limit + 1 if length is None else length
+        )
     except Exception as broken:  # of the server, which we do not know: connection lost, malformed chunk
         raise BadRequest("the body could not be received completely") from broken
     if len(body) > limit:
@@ -122,15 +140,22 @@ def register_errors(app: Flask, log: Log) -> None:
         if original is not None:
             return fail(original)
         if error.code is None or error.code < 400:
-            return Response(error.get_response().response, error.code, error.get_headers())
-        return render_error(_translate(error, app.config["MAX_CONTENT_LENGTH"]), request.environ[ENTRY])
+            return Response(
+                error.get_response().response, error.code, error.get_headers()
+            )
+        return render_error(
+            _translate(error, app.config["MAX_CONTENT_LENGTH"]), request.environ[ENTRY]
+        )
 
     @app.errorhandler(Exception)
     def fail(fault: Exception) -> Response:
         entry = request.environ[ENTRY]
         log.error("fault", request_id=entry["request_id"], **describe_fault(fault))
         return render_error(
-            ServiceFault(f"the log of the service says more under request id {entry['request_id']}"), entry
+            ServiceFault(
+                f"the log of the service says more under request id {entry['request_id']}"
+            ),
+            entry,
         )
 
 
@@ -140,11 +165,15 @@ def _translate(error: HTTPException, limit: int) -> CdsError:
         case 404:
             return NotFound("GET /cds-services lists what is on offer")
         case 405:
-            return MethodNotAllowed(tuple(sorted(getattr(error, "valid_methods", None) or ())))
+            return MethodNotAllowed(
+                tuple(sorted(getattr(error, "valid_methods", None) or ()))
+            )
         case 413:
             return BodyTooLarge(limit)
         case 415:
-            return UnsupportedMediaType("send the body as Content-Type: application/json")
+            return UnsupportedMediaType(
+                "send the body as Content-Type: application/json"
+            )
         case code if code is not None and code < 500:
             return OtherRefusal(code)
         case _:
@@ -154,4 +183,9 @@ def _translate(error: HTTPException, limit: int) -> CdsError:
 def render_error(error: CdsError, entry: dict[str, Any]) -> Response:
     """The answer to a call that cannot be answered; what it says is noted in `entry` for the log."""
     entry["issue"], entry["reason"] = error.issue_code, "; ".join(error.issues)
-    return Response(encode(operation_outcome(error)), error.status, dict(error.headers), content_type=JSON)
+    return Response(
+        encode(operation_outcome(error)),
+        error.status,
+        dict(error.headers),
+        content_type=JSON,
+    )

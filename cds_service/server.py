@@ -23,7 +23,14 @@ from gunicorn.http.errors import (
 from gunicorn.workers.gthread import ThreadWorker
 
 from cds_service.app import create_app
-from cds_service.errors import BadRequest, CdsError, ConfigurationError, OtherRefusal, ServiceFault, operation_outcome
+from cds_service.errors import (
+    BadRequest,
+    CdsError,
+    ConfigurationError,
+    OtherRefusal,
+    ServiceFault,
+    operation_outcome,
+)
 from cds_service.operations import ForeignRecords, Log, build_log
 from cds_service.settings import Settings
 
@@ -113,7 +120,9 @@ def _bring_in_server_log(log: Log) -> None:
 class Worker(ThreadWorker):  # type: ignore[misc]
     """Answers in JSON also what is no HTTP request that the app could be given (CH-001)."""
 
-    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+    def handle_error(
+        self, req: Any, client: socket.socket, addr: Any, exc: Exception
+    ) -> None:
         error = read_server_error(exc)
         kind = type(exc).__name__  # and not its message, which quotes what was sent
         if error.status == ServiceFault.status:

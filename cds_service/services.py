@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from cds_service import discovery, knowledge_stamp
-from cds_service.cards import Chart, Profile, Shop, render_cards
+from cds_service.card_parts import Chart, Profile, Shop
+from cds_service.cards import render_cards
 from cds_service.clinical import codes
 from cds_service.clinical.case import Case
 from cds_service.clinical.codes import CodeIndex, ValueSetError
@@ -86,8 +87,15 @@ def build_engine(settings: Settings) -> Engine:
         services=discovery.build_services(index),
         index=index,
         shop=shop,
-        identifier_systems=frozenset({shop.identifier_system, *(f"{one}/NamingSystem/reassessment" for one in former)}),
-        demo_client=Client("demo", Profile(trace=settings.trace), settings.label, settings.zone),
+        identifier_systems=frozenset(
+            {
+                shop.identifier_system,
+                *(f"{one}/NamingSystem/reassessment" for one in former),
+            }
+        ),
+        demo_client=Client(
+            "demo", Profile(trace=settings.trace), settings.label, settings.zone
+        ),
     )
 
 
@@ -104,18 +112,37 @@ def order_codes(index: CodeIndex) -> OrderCodes:
     )
 
 
-def answer(engine: Engine, service: discovery.Service, request: HookRequest, client: Client, as_of: date) -> Reply:
-    """Answer one call: scope, data, facts, decisions, cards. Raises `PreconditionFailed` naming what is missing (412)."""
-    context = ReadContext(engine.index, client.zone, request.context.patient_id, as_of, engine.identifier_systems)
+def answer(
+    engine: Engine,
+    service: discovery.Service,
+    request: HookRequest,
+    client: Client,
+    as_of: date,
+) -> Reply:
+    """Answer one call: scope, data, facts, decisions, cards. Raises `PreconditionFailed` naming what is missing."""
+    context = ReadContext(
+        engine.index,
+        client.zone,
+        request.context.patient_id,
+        as_of,
+        engine.identifier_systems,
+    )
     chosen = frozenset(request.selected)
     session = read_session(context, request, chosen)
-    selected = {draft_reference(place, one) for place, one in enumerate(request.context.draft_orders) if one in chosen}
+    selected = {
+        draft_reference(place, one)
+        for place, one in enumerate(request.context.draft_orders)
+        if one in chosen
+    }
     evaluated = [order for order in session if order.reference in selected]
     if not evaluated:
         return NOTHING
     settled = settle_all(service, request)
     facts = read_facts(context, settled, request, session)
-    decisions = tuple(decide(RULES, Case(one, session, facts, as_of, request.hook, client.label)) for one in evaluated)
+    decisions = tuple(
+        decide(RULES, Case(one, session, facts, as_of, request.hook, client.label))
+        for one in evaluated
+    )
     return _reply(engine, client, request, context, settled, decisions)
 
 
@@ -124,13 +151,17 @@ def draft_reference(place: int, draft: DraftOrder) -> str:
     return draft.reference or f"{draft.resource_type}/entry-{place + 1}"
 
 
-def read_session(context: ReadContext, request: HookRequest, chosen: frozenset[DraftOrder]) -> tuple[IronOrder, ...]:
+def read_session(
+    context: ReadContext, request: HookRequest, chosen: frozenset[DraftOrder]
+) -> tuple[IronOrder, ...]:
     """The parenteral-iron orders of the session that R-01 leaves in scope, in the order of the Bundle."""
     drafts = request.context.draft_orders
     resolve = _resolver(drafts)
     orders = []
     for place, draft in enumerate(drafts):
-        read = iron_orders.read_order(context, draft_reference(place, draft), draft.raw, resolve)
+        read = iron_orders.read_order(
+            context, draft_reference(place, draft), draft.raw, resolve
+        )
         if isinstance(read, iron_orders.UnreadableOrder):
             if draft in chosen:
                 why = f"the drug of a selected order cannot be read: nothing resolves {read.reference}"
@@ -149,10 +180,16 @@ def _resolver(drafts: Sequence[DraftOrder]) -> Resolver:
 def settle_all(service: discovery.Service, request: HookRequest) -> dict[str, Settled]:
     """Each announced key; other keys are never read (CH-095). Required and unobtainable is 412 (CH-091)."""
     settled = {key: settle(request.prefetch, key) for key in service.prefetch}
-    lost = tuple(key for key in discovery.REQUIRED if settled[key].state in (State.MISSING, State.FAILED))
+    lost = tuple(
+        key
+        for key in discovery.REQUIRED
+        if settled[key].state in (State.MISSING, State.FAILED)
+    )
     if lost:
         reasons = "; ".join(f"{key}: {settled[key].why}" for key in lost)
-        raise PreconditionFailed(lost, f"required data could not be obtained ({reasons})")
+        raise PreconditionFailed(
+            lost, f"required data could not be obtained ({reasons})"
+        )
     return settled
 
 
@@ -160,11 +197,20 @@ _NOT_ANSWERED = (State.MISSING, State.FAILED, State.INCOMPLETE)
 
 
 def read_facts(
-    context: ReadContext, settled: Mapping[str, Settled], request: HookRequest, session: Sequence[IronOrder]
+    context: ReadContext,
+    settled: Mapping[str, Settled],
+    request: HookRequest,
+    session: Sequence[IronOrder],
 ) -> PatientFacts:
     """FHIR to facts; keys that could not be obtained are named, not taken for empty (3.1)."""
-    unavailable = {key: str(one.state) for key, one in settled.items() if one.state in _NOT_ANSWERED}
-    data: Mapping[str, Sequence[msgspec.Raw]] = {key: one.resources for key, one in settled.items()}
+    unavailable = {
+        key: str(one.state)
+        for key, one in settled.items()
+        if one.state in _NOT_ANSWERED
+    }
+    data: Mapping[str, Sequence[msgspec.Raw]] = {
+        key: one.resources for key, one in settled.items()
+    }
     drafts = [draft.raw for draft in request.context.draft_orders]
     known = frozenset(order.reference for order in session)
     return reader.read_facts(context, data, unavailable, drafts, session=known)
@@ -179,19 +225,36 @@ def _reply(
     decisions: tuple[Decision, ...],
 ) -> Reply:
     drafts = [draft.raw for draft in request.context.draft_orders]
-    chart = Chart(request.context.patient_id, iron_orders.read_drafted_tests(context, drafts))
+    chart = Chart(
+        request.context.patient_id, iron_orders.read_drafted_tests(context, drafts)
+    )
     cards = render_cards(engine.shop, client.profile, chart, decisions)
     if not cards:
         return NOTHING
-    extension = {EXTENSION: _trace(engine, settled, decisions)} if client.profile.trace else None
+    extension = (
+        {EXTENSION: _trace(engine, settled, decisions)}
+        if client.profile.trace
+        else None
+    )
     return Reply(cards, extension, "cards", decisions)
 
 
-def _trace(engine: Engine, settled: Mapping[str, Settled], decisions: Sequence[Decision]) -> Json:
+def _trace(
+    engine: Engine, settled: Mapping[str, Settled], decisions: Sequence[Decision]
+) -> Json:
     stamp = engine.shop.stamp
-    shown = [decision for decision in decisions if decision.conclusion is not Conclusion.OUT_OF_SCOPE]
+    shown = [
+        decision
+        for decision in decisions
+        if decision.conclusion is not Conclusion.OUT_OF_SCOPE
+    ]
     return {
-        "knowledge": {"version": stamp.version, "date": stamp.date, "digest": stamp.digest, "review": stamp.review},
+        "knowledge": {
+            "version": stamp.version,
+            "date": stamp.date,
+            "digest": stamp.digest,
+            "review": stamp.review,
+        },
         "prefetch": {key: str(one.state) for key, one in settled.items()},
         "orders": [render_trace(decision) for decision in shown],
     }

@@ -31,10 +31,17 @@ class Settings(BaseSettings):
     """One instance is made at start and passed on; nothing else reads the environment. Raises `ConfigurationError`."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", hide_input_in_errors=True
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
     )
 
-    host: str = Field("127.0.0.1", description="Address to listen on. Without CDS_CLIENTS (demo mode) loopback only.")
+    host: str = Field(
+        "127.0.0.1",
+        description="Address to listen on. Without CDS_CLIENTS (demo mode) loopback only.",
+    )
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
     public_url: str = Field(
         default_factory=_public_url,
@@ -47,7 +54,8 @@ class Settings(BaseSettings):
         json_schema_extra={"shown": "the value of CDS_PUBLIC_URL"},
     )
     former_canonicals: Names = Field(
-        (), description="Values CDS_CANONICAL had before, comma-separated: identifiers made then are still recognised."
+        (),
+        description="Values CDS_CANONICAL had before, comma-separated: identifiers made then are still recognised.",
     )
     clients: Path | None = Field(
         None,
@@ -59,12 +67,16 @@ class Settings(BaseSettings):
         description="Where calls, cards and feedback are kept: an SQLAlchemy URL, SQLite or PostgreSQL.",
     )
     valuesets: Path | None = Field(
-        None, description="Folder with further FHIR ValueSet files: local codes added to the sets of this service."
+        None,
+        description="Folder with further FHIR ValueSet files: local codes added to the sets of this service.",
     )
     timezone: str | None = Field(
-        None, description="IANA zone of the site, for calendar dates. Unset: the zone of this machine."
+        None,
+        description="IANA zone of the site, for calendar dates. Unset: the zone of this machine.",
     )
-    label: Literal["us", "eu"] = Field("us", description="Product limits by US or EU label: us or eu.")
+    label: Literal["us", "eu"] = Field(
+        "us", description="Product limits by US or EU label: us or eu."
+    )
     demo: Literal["", "anywhere"] = Field(
         "",
         description="`anywhere` lets demo mode listen on other than loopback, as in a container. It asks for no login.",
@@ -78,25 +90,39 @@ class Settings(BaseSettings):
         description="Demo mode: FHIR base URLs, comma-separated, that may be queried. No other is ever contacted.",
     )
     max_body_bytes: int = Field(
-        8 * MEBIBYTE, ge=1024, description="Largest request body in bytes; more is answered with 413."
+        8 * MEBIBYTE,
+        ge=1024,
+        description="Largest request body in bytes; more is answered with 413.",
     )
     workers: int = Field(2, ge=1, le=256, description="Worker processes.")
     threads: int = Field(8, ge=1, le=512, description="Threads in each worker.")
     graceful_seconds: int = Field(
-        30, ge=1, le=600, description="How long a stopping worker may finish the calls it accepted."
+        30,
+        ge=1,
+        le=600,
+        description="How long a stopping worker may finish the calls it accepted.",
     )
-    trace: bool = Field(True, description="Demo mode: put the decision trace into the `extension` of each reply.")
+    trace: bool = Field(
+        True,
+        description="Demo mode: put the decision trace into the `extension` of each reply.",
+    )
     server_timing: bool = Field(
-        False, description="Add a Server-Timing header that says where the time of a call went."
+        False,
+        description="Add a Server-Timing header that says where the time of a call went.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least severe log entry written: debug, info, warning or error."
+        "info",
+        description="Least severe log entry written: debug, info, warning or error.",
     )
 
     @field_validator("demo_hosts", "fhir_bases", "former_canonicals", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
 
     @field_validator("demo_hosts")
     @classmethod
@@ -130,8 +156,14 @@ class Settings(BaseSettings):
         if value is not None:
             try:
                 ZoneInfo(value)
-            except (OSError, ValueError, KeyError) as unknown:  # ZoneInfoNotFoundError is a KeyError
-                raise ValueError(f"{value!r} is no IANA time zone known here, such as Europe/Berlin") from unknown
+            except (
+                OSError,
+                ValueError,
+                KeyError,
+            ) as unknown:  # ZoneInfoNotFoundError is a KeyError
+                raise ValueError(
+                    f"{value!r} is no IANA time zone known here, such as Europe/Berlin"
+                ) from unknown
         return value
 
     @model_validator(mode="after")
@@ -164,15 +196,23 @@ def load_settings(**values: Any) -> Settings:
     try:
         return Settings(**values)
     except ValidationError as wrong:
-        mistakes = [error for error in wrong.errors(include_url=False) if error["type"] != "default_factory_not_called"]
-        raise ConfigurationError("; ".join(_explain(dict(error)) for error in mistakes)) from None
+        mistakes = [
+            error
+            for error in wrong.errors(include_url=False)
+            if error["type"] != "default_factory_not_called"
+        ]
+        raise ConfigurationError(
+            "; ".join(_explain(dict(error)) for error in mistakes)
+        ) from None
 
 
 def unknown_settings(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """`CDS_*` variables that mean nothing to us: most likely misspelt."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     names: Iterable[str] = os.environ if environ is None else environ
-    return tuple(sorted(name for name in names if name.startswith(PREFIX) and name not in known))
+    return tuple(
+        sorted(name for name in names if name.startswith(PREFIX) and name not in known)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +228,13 @@ def documented_settings() -> tuple[Documented, ...]:
     """Every setting, in the order of the class."""
     lines = []
     for name, field in Settings.model_fields.items():
-        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        extra = (
+            field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        )
         default = str(extra["shown"]) if "shown" in extra else _shown(field.default)
-        lines.append(Documented(PREFIX + name.upper(), default, field.description or ""))
+        lines.append(
+            Documented(PREFIX + name.upper(), default, field.description or "")
+        )
     return tuple(lines)
 
 
@@ -212,8 +256,15 @@ def is_loopback(host: str) -> bool:
 
 def _absolute_url(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-        raise ValueError("must be an absolute http or https URL without query and fragment")
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.netloc
+        or parts.query
+        or parts.fragment
+    ):
+        raise ValueError(
+            "must be an absolute http or https URL without query and fragment"
+        )
     return value.rstrip("/")
 
 

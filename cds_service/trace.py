@@ -23,17 +23,25 @@ def render_trace(decision: Decision) -> Json:
         "conclusion": str(decision.conclusion),
         "rules": [_render_step(step) for step in decision.steps],
         "values": [
-            _render_reading(reading) for reading in (case.ferritin, case.tsat, case.hemoglobin) if reading.is_usable
+            _render_reading(reading)
+            for reading in (case.ferritin, case.tsat, case.hemoglobin)
+            if reading.is_usable
         ],
         "setAside": [
-            _render_set_aside(reading) for reading in (case.ferritin, case.tsat, case.hemoglobin) if reading.set_aside
+            _render_set_aside(reading)
+            for reading in (case.ferritin, case.tsat, case.hemoglobin)
+            if reading.set_aside
         ],
-        "gaps": [{"reference": gap.reference, "why": gap.why} for gap in case.facts.gaps],
+        "gaps": [
+            {"reference": gap.reference, "why": gap.why} for gap in case.facts.gaps
+        ],
         "unavailable": dict(case.facts.unavailable),
     }
 
 
-_quiet: dict[tuple[str, str], msgspec.Raw] = {}  # encoded steps of rules that had nothing to say, by rule and reason
+_quiet: dict[
+    tuple[str, str], msgspec.Raw
+] = {}  # encoded steps of rules that had nothing to say, by rule and reason
 _MOST_QUIET = 4096
 
 
@@ -48,7 +56,11 @@ def _render_step(step: Step) -> Json | msgspec.Raw:
         "outcome": _outcome(step.answers),
         "because": " ".join(unquote(answer.because) for answer in step.answers),
         "says": [said for answer in step.answers for said in _says(answer)],
-        "values": [_render_used(used) for answer in step.answers for used in getattr(answer, "used", ())],
+        "values": [
+            _render_used(used)
+            for answer in step.answers
+            for used in getattr(answer, "used", ())
+        ],
     }
 
 
@@ -57,7 +69,9 @@ def _render_quiet(rule: Rule, outcome: str, because: str) -> msgspec.Raw:
     encoded = _quiet.get(key)
     if encoded is None:
         encoded = msgspec.Raw(
-            msgspec.json.encode({**_render_rule(rule), "outcome": outcome, "because": unquote(because)})
+            msgspec.json.encode(
+                {**_render_rule(rule), "outcome": outcome, "because": unquote(because)}
+            )
         )
         if len(_quiet) < _MOST_QUIET and not _holds_value(because):
             _quiet[key] = encoded
@@ -73,7 +87,10 @@ def _render_rule(rule: Rule) -> Json:
     return {
         "id": rule.id,
         "title": rule.title,
-        "thresholds": [{"name": one.name, "value": str(one.value), "unit": one.unit} for one in rule.thresholds],
+        "thresholds": [
+            {"name": one.name, "value": str(one.value), "unit": one.unit}
+            for one in rule.thresholds
+        ],
         "sources": [source.id for source in rule.sources],
     }
 
@@ -94,7 +111,11 @@ def _says(answer: Answer) -> tuple[str, ...]:
 
 
 def _render_used(used: Used) -> Json:
-    rendered = {"name": used.name, "value": unquote(used.shown), "reference": used.reference}
+    rendered = {
+        "name": used.name,
+        "value": unquote(used.shown),
+        "reference": used.reference,
+    }
     return {**rendered, "date": used.day} if used.day else rendered
 
 
@@ -106,7 +127,11 @@ def _render_set_aside(reading: Reading) -> Json:
     return {
         "name": reading.analyte,
         "results": [
-            {"reference": one.result.reference, "recorded": unquote(one.result.recorded), "why": unquote(one.why)}
+            {
+                "reference": one.result.reference,
+                "recorded": unquote(one.result.recorded),
+                "why": unquote(one.why),
+            }
             for one in reading.set_aside
         ],
     }

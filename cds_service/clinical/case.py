@@ -113,7 +113,9 @@ class Rule:
     title: str  # what it says, one sentence in clinical words
     phase: Phase
     sources: tuple[Citation, ...]
-    inputs: tuple[str, ...]  # facts it reads: names of Case and PatientFacts attributes ("ferritin", "conditions")
+    inputs: tuple[
+        str, ...
+    ]  # facts it reads: names of Case and PatientFacts attributes ("ferritin", "conditions")
     evaluate: Callable[[Case], tuple[Answer, ...]]
     thresholds: tuple[Threshold, ...] = ()
     version: str = "1"

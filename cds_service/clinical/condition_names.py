@@ -20,7 +20,11 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 # Value set, stems (one of them stands in every text that the pattern matches), pattern.
 _TABLE: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    ("rls", ("restless", "willis", "rls"), r"\brestless_legs?\b|\bwillis_ekbom\b|\bRLS\b"),
+    (
+        "rls",
+        ("restless", "willis", "rls"),
+        r"\brestless_legs?\b|\bwillis_ekbom\b|\bRLS\b",
+    ),
     (
         "iron-overload",
         ("chromatosis", "siderosis", "overload"),
@@ -29,7 +33,11 @@ _TABLE: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("porphyria-cutanea-tarda", ("cutanea",), r"\bporphyria_cutanea_tarda\b"),
     ("thalassemia", ("thalass",), r"\bthalassaemi(?:a|as|c)\b"),
     ("sideroblastic-anemia", ("siderobl",), r"\bsideroblastic_anaemia"),
-    ("hemolytic-anemia", ("emolytic", "sickle"), r"\bhaemolytic_anaemia|\bsickle_cell\b"),
+    (
+        "hemolytic-anemia",
+        ("emolytic", "sickle"),
+        r"\bhaemolytic_anaemia|\bsickle_cell\b",
+    ),
     (
         "systemic-infection",
         ("sepsis", "septic", "bacter", "stream", "systemic"),
@@ -37,7 +45,15 @@ _TABLE: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ),
     (
         "active-infection",
-        ("infect", "pneumonia", "pyeloneph", "endocarditis", "mening", "osteomyel", "tubercul"),
+        (
+            "infect",
+            "pneumonia",
+            "pyeloneph",
+            "endocarditis",
+            "mening",
+            "osteomyel",
+            "tubercul",
+        ),
         r"\binfections?\b|\bpneumonia\b|\bpyelonephritis\b|\bendocarditis\b|\bmeningitis\b|\bosteomyelitis\b|\btuberculosis\b",
     ),
     (
@@ -45,16 +61,26 @@ _TABLE: tuple[tuple[str, tuple[str, ...], str], ...] = (
         ("end", "esrd", "eskd", "esrf"),
         r"\bend_stage_(?:renal|kidney)_(?:disease|failure)\b|\bES(?:RD|KD|RF)\b",
     ),
-    ("dialysis-dependence", ("dialysis",), r"(?<!non-)(?<!non )(?<!pre-)(?<!pre )\b(?:haemo)?dialysis\b"),
+    (
+        "dialysis-dependence",
+        ("dialysis",),
+        r"(?<!non-)(?<!non )(?<!pre-)(?<!pre )\b(?:haemo)?dialysis\b",
+    ),
     ("hemodialysis", ("emodialysis",), r"\bhaemodialysis\b"),
     ("peritoneal-dialysis", ("peritoneal",), r"\bperitoneal_dialysis\b"),
-    ("hypophosphatemia", ("phosphat",), r"\bhypophosphataemi(?:a|c)\b|\blow_phosphate\b"),
+    (
+        "hypophosphatemia",
+        ("phosphat",),
+        r"\bhypophosphataemi(?:a|c)\b|\blow_phosphate\b",
+    ),
     (
         "liver-disease",
         ("liver", "hepat", "cirrho"),
-        r"\bliver_(?:disease|failure|disorder|dysfunction|cirrhosis|fibrosis)\b|\bfatty_liver\b|\bcirrhosis\b"
-        r"|\bhepatic_(?:dysfunction|failure|impairment|insufficiency|disease|fibrosis|steatosis)\b"
-        r"|\b(?:steato)?hepatitis\b(?!(?:\s\w)?\s(?:vaccin|immuni))",
+        (
+            r"\bliver_(?:disease|failure|disorder|dysfunction|cirrhosis|fibrosis)\b|\bfatty_liver\b|\bcirrhosis\b"
+            r"|\bhepatic_(?:dysfunction|failure|impairment|insufficiency|disease|fibrosis|steatosis)\b"
+            r"|\b(?:steato)?hepatitis\b(?!(?:\s\w)?\s(?:vaccin|immuni))"
+        ),
     ),
     ("rheumatoid-arthritis", ("rheumatoid",), r"\brheumatoid_arthritis\b"),
     ("lupus", ("lupus", "sle"), r"\blupus\b(?!_anti)|\b(?-i:SLE)\b"),
@@ -70,24 +96,54 @@ _TABLE: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ),
     (
         "malignancy",
-        ("cancer", "malign", "carcinoma", "leuk", "lymphoma", "melanoma", "sarcoma", "myeloma", "metasta"),
-        r"\bcancers?\b|(?<!non-)(?<!non )\bmalignan(?:cy|cies)\b|(?<!non-)\bmalignant_(?:neoplas|tumou?r|disease)"
-        r"|carcinomas?\b|\bleukaemia\b|lymphoma\b|\bmelanoma\b|sarcoma\b|\bmyeloma\b|\bmetasta(?:sis|ses|tic)\b",
+        (
+            "cancer",
+            "malign",
+            "carcinoma",
+            "leuk",
+            "lymphoma",
+            "melanoma",
+            "sarcoma",
+            "myeloma",
+            "metasta",
+        ),
+        (
+            r"\bcancers?\b|(?<!non-)(?<!non )\bmalignan(?:cy|cies)\b|(?<!non-)\bmalignant_(?:neoplas|tumou?r|disease)"
+            r"|carcinomas?\b|\bleukaemia\b|lymphoma\b|\bmelanoma\b|sarcoma\b|\bmyeloma\b|\bmetasta(?:sis|ses|tic)\b"
+        ),
     ),
     ("asthma", ("asthma",), r"\basthma(?:tic)?\b"),
     ("atopy", ("atop", "eczema"), r"\batop(?:y|ic)\b|\beczema\b"),
-    ("vitamin-d-deficiency", ("vitamin",), r"\bvitamin_d[\s\-0-9]*deficien(?:cy|t)\b|\bhypovitaminosis_d\b"),
+    (
+        "vitamin-d-deficiency",
+        ("vitamin",),
+        r"\bvitamin_d[\s\-0-9]*deficien(?:cy|t)\b|\bhypovitaminosis_d\b",
+    ),
     ("hyperparathyroidism", ("parathyroid",), r"\bhyperparathyroidism\b"),
-    ("malnutrition", ("nutrition", "nourish"), r"\b(?:mal|under)nutrition\b|\b(?:mal|under)nourished\b"),
+    (
+        "malnutrition",
+        ("nutrition", "nourish"),
+        r"\b(?:mal|under)nutrition\b|\b(?:mal|under)nourished\b",
+    ),
     ("osteoporosis", ("osteopor",), r"\bosteoporo(?:sis|tic)\b"),
     ("osteomalacia", ("malacia", "rickets"), r"\bosteomalacia\b|\brickets\b"),
-    ("malabsorption", ("malabs", "eliac"), r"\bmalabsorption\b|\bcoeliac(?:_(?:disease|sprue))?\b"),
-    ("pregnancy", ("pregnan", "trimester"), r"(?<!non-)(?<!non )\bpregnan(?:t|cy)\b|\btrimester\b"),
+    (
+        "malabsorption",
+        ("malabs", "eliac"),
+        r"\bmalabsorption\b|\bcoeliac(?:_(?:disease|sprue))?\b",
+    ),
+    (
+        "pregnancy",
+        ("pregnan", "trimester"),
+        r"(?<!non-)(?<!non )\bpregnan(?:t|cy)\b|\btrimester\b",
+    ),
     ("pregnancy-first-trimester", ("trimester",), r"\b(?:first|1st)_trimester\b"),
     ("pregnancy-second-trimester", ("trimester",), r"\b(?:second|2nd)_trimester\b"),
     ("pregnancy-third-trimester", ("trimester",), r"\b(?:third|3rd)_trimester\b"),
 )
-_CONDITIONS = tuple((concept, stems, _compile(pattern)) for concept, stems, pattern in _TABLE)
+_CONDITIONS = tuple(
+    (concept, stems, _compile(pattern)) for concept, stems, pattern in _TABLE
+)
 _STEMS = tuple(dict.fromkeys(stem for _, stems, _ in _TABLE for stem in stems))
 NAMED_CONDITIONS = frozenset(concept for concept, _, _ in _TABLE) | {REACTION_TO_IRON}
 
@@ -95,7 +151,9 @@ _HEDGE = _compile(
     r"\b(?:no|not|denie[sd]|deny|without|family|(?:grand)?(?:mother|father)|carriers?|screen(?:ing|ed|s)?"
     r"|ruled?_out|r/o|history\s+of|h/o)\b"
 )
-_CODERS_NOT = _compile(r"\bnot\s+(?:otherwise\s+specified|elsewhere\s+classified)\b")  # negates nothing
+_CODERS_NOT = _compile(
+    r"\bnot\s+(?:otherwise\s+specified|elsewhere\s+classified)\b"
+)  # negates nothing
 _NOT_NOW_PREGNANT = _compile(
     r"\b(?:test(?:ing)?|planning|prevent\w*|contracept\w*|previous|prior|past|desires?|ectopic|molar|terminat\w*|loss|post)\b"
 )
@@ -120,7 +178,11 @@ def _has_any(stems: tuple[str, ...], lowered: str) -> bool:
 
 
 def _named(text: str, lowered: str) -> set[str]:
-    found = {concept for concept, stems, pattern in _CONDITIONS if _has_any(stems, lowered) and pattern.search(text)}
+    found = {
+        concept
+        for concept, stems, pattern in _CONDITIONS
+        if _has_any(stems, lowered) and pattern.search(text)
+    }
     if "pregnancy" in found and _NOT_NOW_PREGNANT.search(text):
         return {concept for concept in found if not concept.startswith("pregnancy")}
     return found
@@ -141,7 +203,9 @@ def _names_reaction_to_iron(text: str, lowered: str) -> bool:
 # ------------------------------------------------------------------------------------------------- reactions
 
 _ANAPHYLAXIS = _compile(r"anaphyla(?:xis|ctic|ctoid)")
-_NO_ANAPHYLAXIS = _compile(r"\b(?:no|not|without|denies|non)\b[\s\-]+(?:\w+\s+){0,2}anaphyla")
+_NO_ANAPHYLAXIS = _compile(
+    r"\b(?:no|not|without|denies|non)\b[\s\-]+(?:\w+\s+){0,2}anaphyla"
+)
 _GUT = _compile(
     r"\bnause(?:a|ous|ated)\b|\bvomit(?:ing|s|ed)?\b|\bemesis\b|\bconstipat(?:ion|ed)\b|\bdiarrhoea\b|\bdyspepsia\b"
     r"|\bindigestion\b|\bheartburn\b|\bupset_stomach\b"
@@ -161,6 +225,10 @@ def manifestation_from_text(text: str) -> str:
     if _ANAPHYLAXIS.search(text):
         return "other" if _NO_ANAPHYLAXIS.search(text) else "anaphylaxis"
     parts = [part for part in _PARTS.split(text) if part.strip()]
-    if parts and not _ELSEWHERE.search(text) and all(_GUT.search(part) for part in parts):
+    if (
+        parts
+        and not _ELSEWHERE.search(text)
+        and all(_GUT.search(part) for part in parts)
+    ):
         return "gastrointestinal"
     return "other"

@@ -4,7 +4,16 @@ from dataclasses import dataclass
 from datetime import date
 
 from cds_service.clinical.case import Case, Rule
-from cds_service.clinical.model import Answer, Cap, Conclusion, Line, NotApplicable, Phase, Remark, Verdict
+from cds_service.clinical.model import (
+    Answer,
+    Cap,
+    Conclusion,
+    Line,
+    NotApplicable,
+    Phase,
+    Remark,
+    Verdict,
+)
 
 # Phases in which every verdict is named on the card, not only the first (section 1, P2; R-26).
 NAMES_ALL = (Phase.STOP, Phase.MISSING)
@@ -30,7 +39,9 @@ class Decision:
     case: Case
     conclusion: Conclusion
     verdicts: tuple[tuple[Rule, Verdict], ...]
-    caps: tuple[tuple[Rule, Cap], ...]  # those that lowered the class; empty when there was nothing to lower
+    caps: tuple[
+        tuple[Rule, Cap], ...
+    ]  # those that lowered the class; empty when there was nothing to lower
     lines: tuple[tuple[Rule, Line], ...]  # R-51a order
     remarks: tuple[tuple[Rule, Remark], ...]
     steps: tuple[Step, ...]
@@ -50,7 +61,11 @@ class Decision:
     @property
     def tests_not_before(self) -> date | None:
         """R-41c: the first day on which the offered tests can be interpreted."""
-        days = [verdict.tests_not_before for _, verdict in self.verdicts if verdict.tests_not_before]
+        days = [
+            verdict.tests_not_before
+            for _, verdict in self.verdicts
+            if verdict.tests_not_before
+        ]
         return max(days, default=None)
 
 
@@ -82,7 +97,15 @@ def decide(rules: tuple[Rule, ...], case: Case) -> Decision:
     if caps and conclusion is Conclusion.INDICATED_STRONG:
         conclusion = Conclusion.MAY_BENEFIT
     lines.sort(key=_rank)
-    return Decision(case, conclusion, tuple(verdicts), tuple(caps), tuple(lines), tuple(remarks), tuple(steps))
+    return Decision(
+        case,
+        conclusion,
+        tuple(verdicts),
+        tuple(caps),
+        tuple(lines),
+        tuple(remarks),
+        tuple(steps),
+    )
 
 
 def _is_reached(rule: Rule, verdicts: list[tuple[Rule, Verdict]]) -> bool:

@@ -9,7 +9,14 @@ from cds_service.clinical.courses import (
     place_order,
     trace_course,
 )
-from cds_service.clinical.given_doses import Dose, describe, name_product, plain, read_doses, undated
+from cds_service.clinical.given_doses import (
+    Dose,
+    describe,
+    name_product,
+    plain,
+    read_doses,
+    undated,
+)
 from cds_service.clinical.order_dose import (
     Ceiling,
     dose_ceiling,

@@ -15,7 +15,9 @@ ORAL = "oral-iron"
 IMAGING = "iron-imaging"
 
 # Every value set that says what drug something is.
-DRUG_CONCEPTS = frozenset(one.id for one in read_shipped().values() if one.kind == "drug") | {IMAGING}
+DRUG_CONCEPTS = frozenset(
+    one.id for one in read_shipped().values() if one.kind == "drug"
+) | {IMAGING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,10 @@ class DrugName:
 def _compile(pattern: str) -> re.Pattern[str]:
     """`_` stands for any mix of spaces, hyphens and brackets, `@` for iron in its third valency."""
     gap = r"[\s()\-\u2010-\u2015]*"
-    return re.compile(pattern.replace("@", r"\b(?:iron|ferric)(?:_iii)?_").replace("_", gap), re.IGNORECASE)
+    return re.compile(
+        pattern.replace("@", r"\b(?:iron|ferric)(?:_iii)?_").replace("_", gap),
+        re.IGNORECASE,
+    )
 
 
 # Injectable iron by ingredient. Sucrose has to follow the iron: "ferric gluconate complex in sucrose" is gluconate.
@@ -38,7 +43,10 @@ _INGREDIENTS = tuple(
     (concept, _compile(pattern))
     for concept, pattern in (
         ("fcm", r"\b(?:injectafer|ferinject)\b|carboxy_maltos|\b(?-i:FCM)\b"),
-        ("ferric-derisomaltose", r"\b(?:monoferric|monofer|diafer)\b|derisomaltos|isomaltosid"),
+        (
+            "ferric-derisomaltose",
+            r"\b(?:monoferric|monofer|diafer)\b|derisomaltos|isomaltosid",
+        ),
         ("ferumoxytol", r"\b(?:feraheme|rienso)\b|ferumoxytol"),
         ("ferric-gluconate", r"\b(?:ferrlecit|nulecit)\b|@(?:sodium_)?gluconate"),
         (
@@ -52,9 +60,13 @@ _INGREDIENTS = tuple(
     )
 )
 _HIGH_MOLECULAR_WEIGHT = _compile(r"\bdexferrum\b|\b(?:high_molecular_weight|hmw)\b")
-_IRON_GLUCONATE = _compile(r"\biron_gluconate\b")  # without valency: not told from the oral salt
+_IRON_GLUCONATE = _compile(
+    r"\biron_gluconate\b"
+)  # without valency: not told from the oral salt
 _IMAGING = _compile(r"\bferabright\b|ferumoxytol_(?:enhanced|contrast|imaging)")
-_NOT_IRON_THERAPY = _compile(r"\b(?:ferric_citrate|auryxia|sucroferric|velphoro|ferric_pyrophosphate|triferic)\b")
+_NOT_IRON_THERAPY = _compile(
+    r"\b(?:ferric_citrate|auryxia|sucroferric|velphoro|ferric_pyrophosphate|triferic)\b"
+)
 _CLASS = _compile(
     r"\b(?:i\.?v|intravenous|intramuscular|parenteral|injectable|(?:infusion|injection)s?(?:\s+of)?)\b\.?[\s,:\-]+iron\b"
     r"|\biron[\s,:\-(]+(?:(?:replacement|therapy|preparations?|products?)[\s,:\-(]+)?"
@@ -96,7 +108,19 @@ _SWALLOWED = _compile(
 )
 
 # One of these letters stands in every name above: most texts are done after this look.
-_STEMS = ("iron", "fer", "fcm", "maltos", "infed", "rienso", "nulecit", "feos", "feso4", "slow", "dexiron")
+_STEMS = (
+    "iron",
+    "fer",
+    "fcm",
+    "maltos",
+    "infed",
+    "rienso",
+    "nulecit",
+    "feos",
+    "feso4",
+    "slow",
+    "dexiron",
+)
 _RLS_STEMS = (
     "pramip",
     "mirap",
@@ -123,14 +147,18 @@ def drug_from_text(text: str) -> DrugName | None:
     if any(stem in lowered for stem in _STEMS):
         concept = _iron(text)
     if concept is None and any(stem in lowered for stem in _RLS_STEMS):
-        concept = next((drug for drug, pattern in _RLS_DRUGS if pattern.search(text)), None)
+        concept = next(
+            (drug for drug, pattern in _RLS_DRUGS if pattern.search(text)), None
+        )
     return DrugName(concept, is_injectable(text), is_oral(text)) if concept else None
 
 
 def is_injectable(text: str) -> bool:
     """The words say that it goes into vein or muscle (R-01a): injection, infusion, IV, IM; a vial if not drunk."""
     text = text[:LONGEST_TEXT]
-    return bool(_INJECTED.search(text)) or (bool(_CONTAINER.search(text)) and not is_oral(text))
+    return bool(_INJECTED.search(text)) or (
+        bool(_CONTAINER.search(text)) and not is_oral(text)
+    )
 
 
 def is_oral(text: str) -> bool:

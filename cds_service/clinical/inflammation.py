@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 CRP_RAISED = CRP_ZONES[1]
 CONDITIONS = frozenset(
     {
-        *("rheumatoid-arthritis", "lupus", "inflammatory-bowel-disease", "immune-disease"),
+        *(
+            "rheumatoid-arthritis",
+            "lupus",
+            "inflammatory-bowel-disease",
+            "immune-disease",
+        ),
         *("active-infection", "systemic-infection", "malignancy", "liver-disease"),
     }
 )

@@ -60,7 +60,11 @@ def show_ceiling(value: Decimal) -> str:
 
 def usual_dose_mg(kilograms: Decimal | None) -> Decimal:
     """R-37: `min(1000, 15 x kg)` of ferric carboxymaltose; 1000 without a weight."""
-    return FCM_MOST_MG if kilograms is None else min(FCM_MOST_MG, FCM_MG_PER_KG * kilograms)
+    return (
+        FCM_MOST_MG
+        if kilograms is None
+        else min(FCM_MOST_MG, FCM_MG_PER_KG * kilograms)
+    )
 
 
 def draft_dose_mg(kilograms: Decimal) -> Decimal:
@@ -82,7 +86,11 @@ class Ceiling:
     @property
     def shown(self) -> str:
         """`904 mg per dose (15 mg/kg at 60.3 kg, at most 1000 mg)`."""
-        weight = f"; weight needed for the {self.missing_weight} ceiling" if self.missing_weight else ""
+        weight = (
+            f"; weight needed for the {self.missing_weight} ceiling"
+            if self.missing_weight
+            else ""
+        )
         return f"{show_ceiling(self.mg)} mg per dose ({self.basis}{weight})"
 
 
@@ -90,7 +98,11 @@ def dose_ceiling(case: "Case") -> Ceiling | None:
     """For the product, the label profile and this patient; None when the product is not named."""
     match case.order.ingredient:
         case Ingredient.FCM:
-            return _by_weight(case, FCM_EU_MG_PER_KG if case.label == "eu" else FCM_MG_PER_KG, FCM_MOST_MG)
+            return _by_weight(
+                case,
+                FCM_EU_MG_PER_KG if case.label == "eu" else FCM_MG_PER_KG,
+                FCM_MOST_MG,
+            )
         case Ingredient.DERISOMALTOSE:
             return _derisomaltose(case)
         case Ingredient.FERUMOXYTOL:
@@ -109,7 +121,10 @@ def _by_weight(case: "Case", per_kg: Decimal, most: Decimal) -> Ceiling:
     kilograms = weight_kg(case.weight)
     if kilograms is None:
         return Ceiling(most, f"at most {most} mg", f"{per_kg} mg/kg")
-    return Ceiling(min(most, per_kg * kilograms), f"{per_kg} mg/kg at {plain(kilograms)} kg, at most {most} mg")
+    return Ceiling(
+        min(most, per_kg * kilograms),
+        f"{per_kg} mg/kg at {plain(kilograms)} kg, at most {most} mg",
+    )
 
 
 def _derisomaltose(case: "Case") -> Ceiling:
@@ -122,6 +137,8 @@ def _derisomaltose(case: "Case") -> Ceiling:
 def _sucrose(case: "Case") -> Ceiling:
     if not case.is_in_dialysis:
         return Ceiling(SUCROSE_MOST_MG, "US label")
-    if dialysis.find_methods(case.facts, case.as_of) == {dialysis.Method.PERITONEAL}:  # not stated: the lower ceiling
+    if dialysis.find_methods(case.facts, case.as_of) == {
+        dialysis.Method.PERITONEAL
+    }:  # not stated: the lower ceiling
         return Ceiling(SUCROSE_PERITONEAL_MOST_MG, "peritoneal dialysis, 14 days apart")
     return Ceiling(SUCROSE_HEMODIALYSIS_MOST_MG, "hemodialysis")

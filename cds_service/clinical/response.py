@@ -19,7 +19,13 @@ RETURNED_ABOVE_BEST = Decimal(5)  # R-49a, points
 CURRENT_DAYS = 30  # R-49a: how old the total may be that shows the return of symptoms
 
 # R-49: bands of the IRLS total by their upper end.
-BANDS = ((Decimal(0), "none"), (Decimal(10), "mild"), (Decimal(20), "moderate"), (Decimal(30), "severe"), (Decimal(40), "very severe"))
+BANDS = (
+    (Decimal(0), "none"),
+    (Decimal(10), "mild"),
+    (Decimal(20), "moderate"),
+    (Decimal(30), "severe"),
+    (Decimal(40), "very severe"),
+)
 
 
 class Response(StrEnum):
@@ -58,7 +64,11 @@ def classify(baseline: Decimal, total: Decimal) -> Response:
 
 
 def assess_response(
-    totals: Iterable[SeverityTotal], impressions: Iterable[Impression], first_dose: date, last_dose: date, as_of: date
+    totals: Iterable[SeverityTotal],
+    impressions: Iterable[Impression],
+    first_dose: date,
+    last_dose: date,
+    as_of: date,
 ) -> ResponseRecord:
     """Response to the course from `first_dose` to `last_dose` (A) by what is on record on `as_of` (R-49a)."""
     known = [one for one in totals if one.day and one.day.last <= as_of]
@@ -73,28 +83,54 @@ def assess_response(
         best=best,
         latest=latest,
         has_returned=has_returned(best, latest, as_of),
-        used=tuple(_use(name, one) for name, one in (("baseline", baseline), ("best", best), ("latest", latest)) if one),
+        used=tuple(
+            _use(name, one)
+            for name, one in (
+                ("baseline", baseline),
+                ("best", best),
+                ("latest", latest),
+            )
+            if one
+        ),
     )
 
 
-def find_baseline(totals: Iterable[SeverityTotal], first_dose: date) -> SeverityTotal | None:
+def find_baseline(
+    totals: Iterable[SeverityTotal], first_dose: date
+) -> SeverityTotal | None:
     """The latest total in the 90 days before the first dose, or on its day."""
-    return _latest(_within(totals, first_dose - timedelta(days=BASELINE_DAYS), first_dose))
+    return _latest(
+        _within(totals, first_dose - timedelta(days=BASELINE_DAYS), first_dose)
+    )
 
 
 def find_best(totals: Iterable[SeverityTotal], last_dose: date) -> SeverityTotal | None:
     """The lowest total from day 21 to day 183 after the last infusion; of equal ones the earliest."""
-    start, end = last_dose + timedelta(days=RESPONSE_FROM_DAY), last_dose + timedelta(days=RESPONSE_TO_DAY)
-    return min(_within(totals, start, end), key=lambda one: (one.total, _day(one), one.reference), default=None)
+    start, end = (
+        last_dose + timedelta(days=RESPONSE_FROM_DAY),
+        last_dose + timedelta(days=RESPONSE_TO_DAY),
+    )
+    return min(
+        _within(totals, start, end),
+        key=lambda one: (one.total, _day(one), one.reference),
+        default=None,
+    )
 
 
-def has_returned(best: SeverityTotal | None, latest: SeverityTotal | None, as_of: date) -> bool:
+def has_returned(
+    best: SeverityTotal | None, latest: SeverityTotal | None, as_of: date
+) -> bool:
     """R-49a: the latest total is current, later than the best one, 15 or more, and 5 or more above it."""
     if best is None or latest is None or best.day is None or latest.day is None:
         return False
     is_current = (as_of - latest.day.first).days <= CURRENT_DAYS
     is_later = latest.day.first > best.day.last
-    return is_current and is_later and latest.total >= RETURNED_FROM and latest.total - best.total >= RETURNED_ABOVE_BEST
+    return (
+        is_current
+        and is_later
+        and latest.total >= RETURNED_FROM
+        and latest.total - best.total >= RETURNED_ABOVE_BEST
+    )
 
 
 def _respond(
@@ -108,7 +144,9 @@ def _respond(
     if baseline and best:
         response = classify(baseline.total, best.total)
         because = f"severity total {baseline.total} before the course, best total after it {best.total}"
-        if response is not Response.NONE or _reaches_day(totals, last_dose + timedelta(days=NONRESPONSE_FROM_DAY)):
+        if response is not Response.NONE or _reaches_day(
+            totals, last_dose + timedelta(days=NONRESPONSE_FROM_DAY)
+        ):
             return response, because
     return _by_impression(impressions, last_dose, as_of)
 
@@ -118,13 +156,26 @@ def _reaches_day(totals: Iterable[SeverityTotal], day: date) -> bool:
     return any(one.day and one.day.first >= day for one in totals)
 
 
-def _by_impression(impressions: Iterable[Impression], last_dose: date, as_of: date) -> tuple[Response, str]:
+def _by_impression(
+    impressions: Iterable[Impression], last_dose: date, as_of: date
+) -> tuple[Response, str]:
     """Where totals do not decide: the latest coded impression that is late enough for what it says."""
-    found = [one for one in impressions if one.day and one.day.last <= as_of and _is_in_time(one, one.day, last_dose)]
+    found = [
+        one
+        for one in impressions
+        if one.day and one.day.last <= as_of and _is_in_time(one, one.day, last_dose)
+    ]
     if not found:
         return Response.UNDOCUMENTED, "response to the last course is not documented"
     # Of several on one day the cautious one: non-response.
-    latest = max(found, key=lambda one: (one.day.last if one.day else date.min, not one.is_responder, one.reference))
+    latest = max(
+        found,
+        key=lambda one: (
+            one.day.last if one.day else date.min,
+            not one.is_responder,
+            one.reference,
+        ),
+    )
     response = Response.RESPONDER if latest.is_responder else Response.NONE
     return response, f"clinician's global impression of {latest.day}: {response}"
 
@@ -132,18 +183,29 @@ def _by_impression(impressions: Iterable[Impression], last_dose: date, as_of: da
 def _is_in_time(impression: Impression, day: Day, last_dose: date) -> bool:
     if not impression.is_responder:
         return day.first >= last_dose + timedelta(days=NONRESPONSE_FROM_DAY)
-    start, end = last_dose + timedelta(days=RESPONSE_FROM_DAY), last_dose + timedelta(days=RESPONSE_TO_DAY)
+    start, end = (
+        last_dose + timedelta(days=RESPONSE_FROM_DAY),
+        last_dose + timedelta(days=RESPONSE_TO_DAY),
+    )
     return start <= day.first and day.last <= end
 
 
-def _within(totals: Iterable[SeverityTotal], start: date, end: date) -> list[SeverityTotal]:
+def _within(
+    totals: Iterable[SeverityTotal], start: date, end: date
+) -> list[SeverityTotal]:
     """All days a partial date stands for lie in the window (R-08a)."""
-    return [one for one in totals if one.day and start <= one.day.first and one.day.last <= end]
+    return [
+        one
+        for one in totals
+        if one.day and start <= one.day.first and one.day.last <= end
+    ]
 
 
 def _latest(totals: Iterable[SeverityTotal]) -> SeverityTotal | None:
     """Of several on one day the lowest, so that the order of resources never matters and less is read into a fall or rise."""
-    return max(totals, key=lambda one: (_day(one), -one.total, one.reference), default=None)
+    return max(
+        totals, key=lambda one: (_day(one), -one.total, one.reference), default=None
+    )
 
 
 def _day(one: SeverityTotal) -> date:

@@ -30,7 +30,11 @@ RETRIED = (429, 502, 503, 504)
 MOST_TRIES = 3
 FIRST_PAUSE = 0.05  # seconds; doubles with each try
 REFUSES_METHOD = (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.REQUEST_URI_TOO_LONG)
-REFUSES_PARAMETER = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.NOT_IMPLEMENTED)
+REFUSES_PARAMETER = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.NOT_IMPLEMENTED,
+)
 CHUNK = 65_536
 ACCEPT = "application/fhir+json, application/json;q=0.9"
 JSON_TYPES = ("application/fhir+json", "application/json", "application/json+fhir")
@@ -68,7 +72,7 @@ Enough = Callable[[str, Sequence[msgspec.Raw]], bool]
 class FhirClient:
     """One per worker process: pooled connections and the threads that wait for servers."""
 
-    def __init__(self, threads: int, limits: Limits = Limits()) -> None:  # noqa: B008
+    def __init__(self, threads: int, limits: Limits = Limits()) -> None:
         self._limits = limits
         self._threads = threads
         self._pool: ThreadPoolExecutor | None = None
@@ -76,41 +80,67 @@ class FhirClient:
         self._sessions = {private: _open_session(private) for private in (False, True)}
 
     def fetch_all(
-        self, access: Access, queries: Mapping[str, str], enough: Enough, deadline: float
+        self,
+        access: Access,
+        queries: Mapping[str, str],
+        enough: Enough,
+        deadline: float,
     ) -> dict[str, Settled]:
         """Key to relative query -> key to settled answer. `deadline` is a `time.monotonic` moment; never later."""
-        pending = {self._submit(self._fetch, access, key, query, enough, deadline): key for key, query in queries.items()}
+        pending = {
+            self._submit(self._fetch, access, key, query, enough, deadline): key
+            for key, query in queries.items()
+        }
         return _collect(pending, deadline)
 
     def follow_all(
-        self, access: Access, pages: Mapping[str, Settled], enough: Enough, deadline: float
+        self,
+        access: Access,
+        pages: Mapping[str, Settled],
+        enough: Enough,
+        deadline: float,
     ) -> dict[str, Settled]:
         """Reads on from supplied first pages (CH-090)."""
-        pending = {self._submit(self._follow, access, key, page, enough, deadline): key for key, page in pages.items()}
+        pending = {
+            self._submit(self._follow, access, key, page, enough, deadline): key
+            for key, page in pages.items()
+        }
         return _collect(pending, deadline)
 
-    def read(self, access: Access, reference: str, deadline: float) -> msgspec.Raw | None:
+    def read(
+        self, access: Access, reference: str, deadline: float
+    ) -> msgspec.Raw | None:
         """One resource by relative reference; None when it cannot be had."""
-        future = self._submit(self._fetch, access, reference, reference, lambda *_: True, deadline)
+        future = self._submit(
+            self._fetch, access, reference, reference, lambda *_: True, deadline
+        )
         settled = _collect({future: reference}, deadline)[reference]
         return settled.resources[0] if settled.resources else None
 
-    def _submit(self, work: Callable[..., Settled], *arguments: Any) -> "Future[Settled]":
+    def _submit(
+        self, work: Callable[..., Settled], *arguments: Any
+    ) -> "Future[Settled]":
         with self._lock:
             if self._pool is None:  # made in the worker, after the fork
-                self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="fhir")
+                self._pool = ThreadPoolExecutor(
+                    self._threads, thread_name_prefix="fhir"
+                )
             return self._pool.submit(work, *arguments)
 
     # --- one key
 
-    def _fetch(self, access: Access, key: str, query: str, enough: Enough, deadline: float) -> Settled:
+    def _fetch(
+        self, access: Access, key: str, query: str, enough: Enough, deadline: float
+    ) -> Settled:
         try:
             body = self._search(access, query, deadline)
         except _Refused as refusal:
             return Settled(State.FAILED, why=str(refusal))
         return self._follow(access, key, settle_answer(body), enough, deadline)
 
-    def _follow(self, access: Access, key: str, page: Settled, enough: Enough, deadline: float) -> Settled:
+    def _follow(
+        self, access: Access, key: str, page: Settled, enough: Enough, deadline: float
+    ) -> Settled:
         """Pages until there are enough results or no more, within the limits; a cut answer is incomplete."""
         resources, size, pages = list(page.resources), 0, 1
         seen: set[str] = set()
@@ -144,20 +174,34 @@ class FhirClient:
         try:
             return self._get_or_post(access, url, parameters, deadline)
         except _Refused as refusal:
-            plain = "&".join(one for one in parameters.split("&") if not one.startswith(("_sort=", "_count=")))
+            plain = "&".join(
+                one
+                for one in parameters.split("&")
+                if not one.startswith(("_sort=", "_count="))
+            )
             if refusal.status not in REFUSES_PARAMETER or plain == parameters:
                 raise
             return self._get_or_post(access, url, plain, deadline)
 
-    def _get_or_post(self, access: Access, url: str, parameters: str, deadline: float) -> bytes:
+    def _get_or_post(
+        self, access: Access, url: str, parameters: str, deadline: float
+    ) -> bytes:
         try:
-            return self._send(access, "GET", f"{url}?{parameters}" if parameters else url, None, deadline)
+            return self._send(
+                access,
+                "GET",
+                f"{url}?{parameters}" if parameters else url,
+                None,
+                deadline,
+            )
         except _Refused as refusal:
             if refusal.status not in REFUSES_METHOD or not parameters:
                 raise
         return self._send(access, "POST", f"{url}/_search", parameters, deadline)
 
-    def _send(self, access: Access, method: str, url: str, form: str | None, deadline: float) -> bytes:
+    def _send(
+        self, access: Access, method: str, url: str, form: str | None, deadline: float
+    ) -> bytes:
         """One answer's body; tries again on 429, 502, 503 and 504 while there is time."""
         pause = FIRST_PAUSE
         for left in reversed(range(MOST_TRIES)):
@@ -171,17 +215,29 @@ class FhirClient:
                 pause *= 2
         raise AssertionError("the last try returns or raises")
 
-    def _send_once(self, access: Access, method: str, url: str, form: str | None, deadline: float) -> bytes:
+    def _send_once(
+        self, access: Access, method: str, url: str, form: str | None, deadline: float
+    ) -> bytes:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             raise _Refused("no time left")
-        headers = {"Authorization": f"Bearer {access.token}", "Accept": ACCEPT, **access.headers}
+        headers = {
+            "Authorization": f"Bearer {access.token}",
+            "Accept": ACCEPT,
+            **access.headers,
+        }
         if form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         session = self._sessions[access.base.private_network]
         try:
             with session.request(
-                method, url, data=form, headers=headers, timeout=remaining, stream=True, allow_redirects=False
+                method,
+                url,
+                data=form,
+                headers=headers,
+                timeout=remaining,
+                stream=True,
+                allow_redirects=False,
             ) as answer:
                 return self._read(answer, deadline)
         except (requests.RequestException, TransportError, OSError):
@@ -211,27 +267,40 @@ class _Busy(_Refused):
 
     def __init__(self, status: int, retry_after: str | None) -> None:
         super().__init__(f"the server answered {status}", status)
-        self.after = float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else None
+        self.after = (
+            float(retry_after)
+            if retry_after and retry_after.isascii() and retry_after.isdigit()
+            else None
+        )
 
 
 def _cut(resources: Sequence[msgspec.Raw], why: str) -> Settled:
     return Settled(State.INCOMPLETE, tuple(resources), None, why)
 
 
-def _collect(pending: Mapping["Future[Settled]", str], deadline: float) -> dict[str, Settled]:
+def _collect(
+    pending: Mapping["Future[Settled]", str], deadline: float
+) -> dict[str, Settled]:
     """Answers that are there by the deadline; the others failed, and nobody waits for them."""
     done, late = wait(pending, timeout=max(0.0, deadline - time.monotonic()))
     for future in late:
         future.cancel()
     answers = {pending[future]: future.result() for future in done}
-    return answers | {pending[future]: Settled(State.FAILED, why="no answer in time") for future in late}
+    return answers | {
+        pending[future]: Settled(State.FAILED, why="no answer in time")
+        for future in late
+    }
 
 
 def encode_query(query: str) -> str:
     """One of our templates, expanded, as a URL: values percent-encoded, the separators of FHIR search kept."""
     path, mark, parameters = query.partition("?")
     pairs = (pair.partition("=") for pair in parameters.split("&")) if mark else ()
-    return quote(path, safe="/") + mark + "&".join(f"{name}={quote(value, safe=',')}" for name, _, value in pairs)
+    return (
+        quote(path, safe="/")
+        + mark
+        + "&".join(f"{name}={quote(value, safe=',')}" for name, _, value in pairs)
+    )
 
 
 def _open_session(private_network: bool) -> requests.Session:
@@ -254,14 +323,17 @@ class _CheckedAdapter(HTTPAdapter):
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         super().init_poolmanager(*arguments, **options)
         suffix = "Private" if self._private_network else "Public"
-        self.poolmanager.pool_classes_by_scheme = {"http": _POOLS[f"http{suffix}"], "https": _POOLS[f"https{suffix}"]}
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": _POOLS[f"http{suffix}"],
+            "https": _POOLS[f"https{suffix}"],
+        }
 
 
 def _connect(connection: HTTPConnection, *, private_network: bool) -> socket.socket:
     """A socket to the first permitted address; a name that resolves to others as well is used for those permitted."""
     refused: Exception | None = None
     for family, kind, protocol, _, address in socket.getaddrinfo(
-        connection._dns_host, connection.port, type=socket.SOCK_STREAM  # noqa: SLF001
+        connection._dns_host, connection.port, type=socket.SOCK_STREAM
     ):
         if not may_connect(str(address[0]), private_network=private_network):
             refused = OSError("address not permitted")
@@ -277,7 +349,9 @@ def _connect(connection: HTTPConnection, *, private_network: bool) -> socket.soc
             refused = failed
         else:
             return sock
-    raise NewConnectionError(connection, "no permitted address could be connected to") from refused
+    raise NewConnectionError(
+        connection, "no permitted address could be connected to"
+    ) from refused
 
 
 class _PublicHTTP(HTTPConnection):

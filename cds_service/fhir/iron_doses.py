@@ -26,7 +26,13 @@ _USED = ("rls-", ORAL)
 def read_administered_drug(
     context: ReadContext, record: Administration | Order, resolve: Resolver | None
 ) -> Drug | None:
-    drug = read_drug(context, record.medicationCodeableConcept, record.medicationReference, record.contained, resolve)
+    drug = read_drug(
+        context,
+        record.medicationCodeableConcept,
+        record.medicationReference,
+        record.contained,
+        resolve,
+    )
     return None if isinstance(drug, UnresolvedDrug) else drug
 
 
@@ -50,10 +56,16 @@ def read_statement(
 
 
 def _record(
-    context: ReadContext, record: Administration, source: DoseSource, place: int, resolve: Resolver | None
+    context: ReadContext,
+    record: Administration,
+    source: DoseSource,
+    place: int,
+    resolve: Resolver | None,
 ) -> DoseRecord | None:
     drug = read_administered_drug(context, record, resolve)
-    if drug is None or not (drug.is_parenteral_iron or (drug.is_ambiguous_iron and drug.has_injectable_form)):
+    if drug is None or not (
+        drug.is_parenteral_iron or (drug.is_ambiguous_iron and drug.has_injectable_form)
+    ):
         return None
     return DoseRecord(
         ingredient=drug.ingredient,
@@ -67,7 +79,9 @@ def _record(
 
 
 def _effective(context: ReadContext, record: Administration) -> Day | None:
-    text = record.effectiveDateTime or (record.effectivePeriod.start if record.effectivePeriod else None)
+    text = record.effectiveDateTime or (
+        record.effectivePeriod.start if record.effectivePeriod else None
+    )
     return read_day(text, context.zone) if text else None
 
 
@@ -79,7 +93,9 @@ def _amount(drug: Drug, record: Administration) -> Decimal | None:
 
 
 def _references(*references: Reference | None) -> tuple[str, ...]:
-    return tuple(one.reference for one in references if one is not None and one.reference)
+    return tuple(
+        one.reference for one in references if one is not None and one.reference
+    )
 
 
 def records_of_order(order: IronOrder) -> tuple[DoseRecord, ...]:
@@ -99,7 +115,9 @@ def records_of_order(order: IronOrder) -> tuple[DoseRecord, ...]:
     )
 
 
-def read_procedure_dose(context: ReadContext, procedure: Procedure, place: int) -> DoseRecord | None:
+def read_procedure_dose(
+    context: ReadContext, procedure: Procedure, place: int
+) -> DoseRecord | None:
     """A completed Procedure with a date that names an iron product, by HCPCS code or words (R-40e)."""
     if procedure.status != "completed":
         return None
@@ -119,13 +137,18 @@ def read_procedure_dose(context: ReadContext, procedure: Procedure, place: int) 
 
 
 def read_use(
-    context: ReadContext, record: Administration | Order, place: int, resolve: Resolver | None
+    context: ReadContext,
+    record: Administration | Order,
+    place: int,
+    resolve: Resolver | None,
 ) -> MedicationUse | None:
     """Oral iron or an RLS drug from a MedicationRequest or MedicationStatement."""
     drug = read_administered_drug(context, record, resolve)
     if drug is None:
         return None
-    concepts = frozenset(concept for concept in drug.concepts if concept.startswith(_USED))
+    concepts = frozenset(
+        concept for concept in drug.concepts if concept.startswith(_USED)
+    )
     if drug.is_ambiguous_iron and drug.has_oral_form:
         concepts |= {ORAL}
     if not concepts:

@@ -42,7 +42,17 @@ from cds_service.fhir.wire import (
     texts_of,
 )
 
-KEYS = ("ferritin", "tsat", "hemoglobin", "iron_panel", "weight", "crp", "phosphate", "pregnancy", "rls_severity")
+KEYS = (
+    "ferritin",
+    "tsat",
+    "hemoglobin",
+    "iron_panel",
+    "weight",
+    "crp",
+    "phosphate",
+    "pregnancy",
+    "rls_severity",
+)
 # Value set -> (analyte, method)
 ANALYTES = {
     "ferritin": ("ferritin", ""),
@@ -60,7 +70,12 @@ ANALYTES = {
     "body-weight-dry": ("body-weight", "dry"),
     "pre-pregnancy-weight": ("body-weight", "pre-pregnancy"),
 }
-PREGNANCY = ("pregnancy-status", "delivery-date", "gestational-age", "last-menstrual-period")
+PREGNANCY = (
+    "pregnancy-status",
+    "delivery-date",
+    "gestational-age",
+    "last-menstrual-period",
+)
 SEVERITY = "rls-severity"
 IMPRESSIONS = {"rls-responder": True, "rls-nonresponder": False}
 USABLE_STATUS = ("final", "amended", "corrected")
@@ -118,7 +133,9 @@ class _Reader:
             self._severity(observation, part, reference)
         elif name in IMPRESSIONS:
             if observation.status in USABLE_STATUS:
-                self.found.impressions.append(Impression(IMPRESSIONS[name], self._day(observation), reference))
+                self.found.impressions.append(
+                    Impression(IMPRESSIONS[name], self._day(observation), reference)
+                )
         else:
             self._pregnancy(observation, part, reference, name)
 
@@ -140,19 +157,43 @@ class _Reader:
 
     # --- laboratory and vital signs
 
-    def _result(self, observation: Observation, part: Component, reference: str, name: str) -> None:
+    def _result(
+        self, observation: Observation, part: Component, reference: str, name: str
+    ) -> None:
         analyte, method = ANALYTES[name]
         effective = observation.effectiveDateTime
-        if effective is not None and effective[:10] < self.cutoff[: len(effective[:10])]:
+        if (
+            effective is not None
+            and effective[:10] < self.cutoff[: len(effective[:10])]
+        ):
             known = self.older.get(analyte)
-            if known is None or known[0] < effective or (known[0] == effective and known[3] < reference):
+            if (
+                known is None
+                or known[0] < effective
+                or (known[0] == effective and known[3] < reference)
+            ):
                 self.older[analyte] = (effective, observation, part, reference, method)
             return
         self._keep(observation, part, reference, analyte, method)
 
-    def _keep(self, observation: Observation, part: Component, reference: str, analyte: str, method: str) -> None:
+    def _keep(
+        self,
+        observation: Observation,
+        part: Component,
+        reference: str,
+        analyte: str,
+        method: str,
+    ) -> None:
         self.kept.setdefault(analyte, []).append(
-            read_result(self.context, observation, part, reference, analyte, method, self._day(observation))
+            read_result(
+                self.context,
+                observation,
+                part,
+                reference,
+                analyte,
+                method,
+                self._day(observation),
+            )
         )
 
     def _day(self, observation: Observation) -> Day | None:
@@ -169,26 +210,36 @@ class _Reader:
 
     # --- severity and pregnancy
 
-    def _severity(self, observation: Observation, part: Component, reference: str) -> None:
+    def _severity(
+        self, observation: Observation, part: Component, reference: str
+    ) -> None:
         if observation.status not in USABLE_STATUS:
             return
         total = part.valueQuantity.decimal() if part.valueQuantity else None
         if total is None and part.valueInteger is not UNSET:
             total = Quantity(part.valueInteger).decimal()
         if total is not None and LOWEST_TOTAL <= total <= HIGHEST_TOTAL:
-            self.found.severity.append(SeverityTotal(total, self._day(observation), reference))
+            self.found.severity.append(
+                SeverityTotal(total, self._day(observation), reference)
+            )
 
-    def _pregnancy(self, observation: Observation, part: Component, reference: str, name: str) -> None:
+    def _pregnancy(
+        self, observation: Observation, part: Component, reference: str, name: str
+    ) -> None:
         if observation.status not in USABLE_STATUS:
             return
-        evidence = read_pregnancy(self.context, part, reference, name, self._day(observation))
+        evidence = read_pregnancy(
+            self.context, part, reference, name, self._day(observation)
+        )
         if evidence:
             self.found.pregnancy.append(evidence)
 
     def finish(self) -> Found:
         for analyte, (_, observation, part, reference, method) in self.older.items():
             self._keep(observation, part, reference, analyte, method)
-        self.found.results = {analyte: tuple(results) for analyte, results in self.kept.items()}
+        self.found.results = {
+            analyte: tuple(results) for analyte, results in self.kept.items()
+        }
         return self.found
 
 
@@ -196,7 +247,9 @@ LOWEST_TOTAL, HIGHEST_TOTAL = units.SEVERITY_RANGE
 _READ_AS = (*ANALYTES, SEVERITY, *IMPRESSIONS, *PREGNANCY)
 
 
-def read_observations(context: ReadContext, data: Mapping[str, Sequence[msgspec.Raw]], gaps: list[Gap]) -> Found:
+def read_observations(
+    context: ReadContext, data: Mapping[str, Sequence[msgspec.Raw]], gaps: list[Gap]
+) -> Found:
     """All Observation keys together: a code is read wherever it came."""
     reader = _Reader(context, gaps)
     for key in KEYS:
@@ -213,7 +266,11 @@ def _name(raw: msgspec.Raw, place: int, key: str) -> str:
         kind = KIND.decode(raw)
     except UNREADABLE:
         return f"entry {place + 1} of {key}"
-    return f"{kind.resourceType}/{kind.id}" if kind.id and kind.resourceType else f"entry {place + 1} of {key}"
+    return (
+        f"{kind.resourceType}/{kind.id}"
+        if kind.id and kind.resourceType
+        else f"entry {place + 1} of {key}"
+    )
 
 
 def _collected(observation: Observation) -> str | None:
@@ -223,7 +280,9 @@ def _collected(observation: Observation) -> str | None:
     for specimen in _SPECIMENS.decode(observation.contained) or ():
         if specimen.resourceType == "Specimen" and specimen.collection:
             period = specimen.collection.collectedPeriod
-            return specimen.collection.collectedDateTime or (period.get("start") if period else None)
+            return specimen.collection.collectedDateTime or (
+                period.get("start") if period else None
+            )
     return None
 
 
@@ -268,15 +327,29 @@ def read_result(
     rejected: RejectedBecause | None = None
     problem, note, likely = value.problem, "", None
     if value.number is not None:
-        converted = units.convert(analyte, value.number, value.code, value.unit, value.system)
+        converted = units.convert(
+            analyte, value.number, value.code, value.unit, value.system
+        )
         if isinstance(converted, units.UnitProblem):
-            rejected, problem, likely = converted.kind, converted.text, converted.likely_percent
+            rejected, problem, likely = (
+                converted.kind,
+                converted.text,
+                converted.likely_percent,
+            )
         else:
             note = converted.note
             interval = units.read_value(analyte, converted.value, value.comparator)
             if interval is None:
-                rejected = RejectedBecause.CENSORED if value.comparator else RejectedBecause.IMPLAUSIBLE
-                problem = "nothing plausible is left of it" if value.comparator else "outside the plausible range"
+                rejected = (
+                    RejectedBecause.CENSORED
+                    if value.comparator
+                    else RejectedBecause.IMPLAUSIBLE
+                )
+                problem = (
+                    "nothing plausible is left of it"
+                    if value.comparator
+                    else "outside the plausible range"
+                )
     elif value.recorded:
         rejected = RejectedBecause.UNREADABLE
     return Result(
@@ -304,12 +377,27 @@ def _value_of(part: Component) -> _Value:
         try:
             number = quantity.decimal()
         except DecimalException:
-            return _Value(None, None, None, None, None, "a value that is no number", "the value is no number")
+            return _Value(
+                None,
+                None,
+                None,
+                None,
+                None,
+                "a value that is no number",
+                "the value is no number",
+            )
         if number is None:
             return _Value(None, None, None, None, None, "", "no value")
         unit = quantity.unit or quantity.code or ""
         recorded = f"{quantity.comparator or ''}{number} {unit}".strip()
-        return _Value(number, quantity.comparator, quantity.code, quantity.unit, quantity.system, recorded)
+        return _Value(
+            number,
+            quantity.comparator,
+            quantity.code,
+            quantity.unit,
+            quantity.system,
+            recorded,
+        )
     if part.valueString:
         return _value_of_text(part.valueString)
     if part.valueInteger is not UNSET:
@@ -326,12 +414,21 @@ def _value_of_text(text: str) -> _Value:
     comparator, number, unit = found.groups()
     comparator = _COMPARATORS.get(comparator, comparator) if comparator else None
     return _Value(
-        Decimal(number.replace(",", ".")), comparator, None, unit.strip() if unit else None, None, text.strip()
+        Decimal(number.replace(",", ".")),
+        comparator,
+        None,
+        unit.strip() if unit else None,
+        None,
+        text.strip(),
     )
 
 
 def _analyzer(observation: Observation) -> str:
-    device = observation.device.display if observation.device and observation.device.display else ""
+    device = (
+        observation.device.display
+        if observation.device and observation.device.display
+        else ""
+    )
     return f"{device} {' '.join(texts_of(observation.method))}".strip().lower()
 
 
@@ -349,7 +446,9 @@ def _lower_limit(part: Component) -> Decimal | None:
         unit = low.unit or (quantity.unit if quantity and not low.code else None)
         code = low.code or (quantity.code if quantity and not low.unit else None)
         converted = units.convert("phosphate", value, code, unit, low.system)
-        if not isinstance(converted, units.UnitProblem) and units.is_credible_phosphate_limit(converted.value):
+        if not isinstance(
+            converted, units.UnitProblem
+        ) and units.is_credible_phosphate_limit(converted.value):
             limits.append(converted.value)
     return max(limits, default=None)
 
@@ -358,7 +457,11 @@ def _is_flagged_low(part: Component) -> bool:
     if part.interpretation is UNSET:
         return False
     concepts = CONCEPTS.decode(part.interpretation)
-    return any(coding.code in _LOW for concept in as_list(concepts) for coding in concept.codings())
+    return any(
+        coding.code in _LOW
+        for concept in as_list(concepts)
+        for coding in concept.codings()
+    )
 
 
 # ------------------------------------------------------------------------------------------------------ pregnancy
@@ -373,15 +476,29 @@ def read_pregnancy(
     if name == "pregnancy-status":
         pregnant = _is_pregnant(context, part)
         return (
-            None if pregnant is None else PregnancyEvidence(PregnancySource.STATUS, reference, day, pregnant=pregnant)
+            None
+            if pregnant is None
+            else PregnancyEvidence(
+                PregnancySource.STATUS, reference, day, pregnant=pregnant
+            )
         )
     if name == "gestational-age":
         age = _age_days(part.valueQuantity)
-        return None if age is None else PregnancyEvidence(PregnancySource.GESTATIONAL_AGE, reference, day, age_days=age)
+        return (
+            None
+            if age is None
+            else PregnancyEvidence(
+                PregnancySource.GESTATIONAL_AGE, reference, day, age_days=age
+            )
+        )
     value = _date_value(context, part)
     if value is None:
         return None
-    source = PregnancySource.DELIVERY_DATE if name == "delivery-date" else PregnancySource.LAST_PERIOD
+    source = (
+        PregnancySource.DELIVERY_DATE
+        if name == "delivery-date"
+        else PregnancySource.LAST_PERIOD
+    )
     return PregnancyEvidence(source, reference, day, value_date=value)
 
 
@@ -402,7 +519,11 @@ def _is_pregnant(context: ReadContext, part: Component) -> bool | None:
 def _age_days(quantity: Quantity | None) -> int | None:
     """Gestational age in whole days; the unit d or wk has to be stated."""
     value = quantity.decimal() if quantity else None
-    return None if quantity is None or value is None else units.gestational_days(value, quantity.code, quantity.unit)
+    return (
+        None
+        if quantity is None or value is None
+        else units.gestational_days(value, quantity.code, quantity.unit)
+    )
 
 
 def _date_value(context: ReadContext, part: Component) -> date | None:
@@ -411,10 +532,16 @@ def _date_value(context: ReadContext, part: Component) -> date | None:
     return day.first if day and day.first == day.last else None
 
 
-_TRIMESTERS = {"pregnancy-first-trimester": 1, "pregnancy-second-trimester": 2, "pregnancy-third-trimester": 3}
+_TRIMESTERS = {
+    "pregnancy-first-trimester": 1,
+    "pregnancy-second-trimester": 2,
+    "pregnancy-third-trimester": 3,
+}
 
 
-def pregnancy_of_conditions(conditions: Iterable[ConditionEntry]) -> tuple[PregnancyEvidence, ...]:
+def pregnancy_of_conditions(
+    conditions: Iterable[ConditionEntry],
+) -> tuple[PregnancyEvidence, ...]:
     """Active pregnancy conditions as evidence, RLS in pregnancy and coded trimesters included (R-20d)."""
     return tuple(
         PregnancyEvidence(
@@ -422,7 +549,9 @@ def pregnancy_of_conditions(conditions: Iterable[ConditionEntry]) -> tuple[Pregn
             entry.reference,
             entry.day,
             pregnant=True,
-            trimester=next((_TRIMESTERS[one] for one in _TRIMESTERS if one in entry.concepts), None),
+            trimester=next(
+                (_TRIMESTERS[one] for one in _TRIMESTERS if one in entry.concepts), None
+            ),
         )
         for entry in conditions
         if "pregnancy" in entry.concepts and entry.is_active and entry.counts

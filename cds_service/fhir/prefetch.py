@@ -92,7 +92,10 @@ def settle_answer(value: msgspec.Raw | bytes) -> Settled:
     if answer.resourceType == "OperationOutcome":
         return Settled(State.FAILED, why="the query failed (OperationOutcome)")
     if answer.resourceType != "Bundle":
-        return Settled(State.SUPPLIED, (value if isinstance(value, msgspec.Raw) else msgspec.Raw(value),))
+        return Settled(
+            State.SUPPLIED,
+            (value if isinstance(value, msgspec.Raw) else msgspec.Raw(value),),
+        )
     resources = tuple(entry.resource for entry in answer.entry or () if entry.resource)
     return _settle_bundle(resources, _next_url(answer.link), _OUTCOME in bytes(value))
 
@@ -105,7 +108,11 @@ def _settle_loosely(value: msgspec.Raw | bytes) -> Settled:
         return Settled(State.FAILED, why="not a FHIR resource")
     if answer.resourceType != "Bundle":
         return Settled(State.FAILED, why="not a FHIR resource")
-    return _settle_bundle(tuple(_loose_resource(entry) for entry in answer.entry or ()), None, _OUTCOME in bytes(value))
+    return _settle_bundle(
+        tuple(_loose_resource(entry) for entry in answer.entry or ()),
+        None,
+        _OUTCOME in bytes(value),
+    )
 
 
 def _loose_resource(entry: msgspec.Raw) -> msgspec.Raw:
@@ -116,10 +123,14 @@ def _loose_resource(entry: msgspec.Raw) -> msgspec.Raw:
 
 
 def _next_url(links: list[_Link] | None) -> str | None:
-    return next((link.url for link in links or () if link.relation == "next" and link.url), None)
+    return next(
+        (link.url for link in links or () if link.relation == "next" and link.url), None
+    )
 
 
-def _settle_bundle(resources: tuple[msgspec.Raw, ...], next_url: str | None, may_hold_outcome: bool) -> Settled:
+def _settle_bundle(
+    resources: tuple[msgspec.Raw, ...], next_url: str | None, may_hold_outcome: bool
+) -> Settled:
     failed = False
     if may_hold_outcome:
         kept = []
@@ -132,9 +143,13 @@ def _settle_bundle(resources: tuple[msgspec.Raw, ...], next_url: str | None, may
         resources = tuple(kept)
     if failed:
         why = "the query failed (OperationOutcome in the searchset)"
-        return Settled(State.INCOMPLETE if resources else State.FAILED, resources, None, why)
+        return Settled(
+            State.INCOMPLETE if resources else State.FAILED, resources, None, why
+        )
     if next_url:
-        return Settled(State.INCOMPLETE, resources, next_url, "only the first page was supplied")
+        return Settled(
+            State.INCOMPLETE, resources, next_url, "only the first page was supplied"
+        )
     return Settled(State.SUPPLIED, resources) if resources else EMPTY
 
 

@@ -45,7 +45,9 @@ Read = TypeVar("Read")
 class _Chart:
     """Collects facts while the resources are read."""
 
-    def __init__(self, context: ReadContext, resolve: Resolver | None, session: frozenset[str]) -> None:
+    def __init__(
+        self, context: ReadContext, resolve: Resolver | None, session: frozenset[str]
+    ) -> None:
         self.context = context
         self.resolve = resolve
         self.session = session  # references of the session's own orders: never "signed earlier", never a dose
@@ -58,7 +60,9 @@ class _Chart:
         self.arranged: list[ArrangedContact] = []
         self.gaps: list[Gap] = []
 
-    def each(self, key: str, entries: Entries, read: Callable[[msgspec.Raw, int], None]) -> None:
+    def each(
+        self, key: str, entries: Entries, read: Callable[[msgspec.Raw, int], None]
+    ) -> None:
         for place, raw in enumerate(entries):
             try:
                 read(raw, place)
@@ -78,14 +82,22 @@ class _Chart:
         if condition.resourceType != "Condition":
             return
         reference = reference_to("Condition", condition.id, place)
-        if not self.is_foreign("conditions", reference, condition.subject or condition.patient):
-            self.conditions.append(problems.read_condition(self.context, condition, place))
+        if not self.is_foreign(
+            "conditions", reference, condition.subject or condition.patient
+        ):
+            self.conditions.append(
+                problems.read_condition(self.context, condition, place)
+            )
 
     def allergy(self, raw: msgspec.Raw, place: int) -> None:
         allergy = ALLERGY.decode(raw)
         if allergy.resourceType != "AllergyIntolerance":
             return
-        if self.is_foreign("allergies", reference_to("AllergyIntolerance", allergy.id, place), allergy.patient):
+        if self.is_foreign(
+            "allergies",
+            reference_to("AllergyIntolerance", allergy.id, place),
+            allergy.patient,
+        ):
             return
         entry = problems.read_allergy(self.context, allergy, place)
         if entry:
@@ -95,7 +107,11 @@ class _Chart:
         record = ADMINISTRATION.decode(raw)
         if record.resourceType != "MedicationAdministration":
             return
-        if self.is_foreign("iron_administrations", reference_to(record.resourceType, record.id, place), record.subject):
+        if self.is_foreign(
+            "iron_administrations",
+            reference_to(record.resourceType, record.id, place),
+            record.subject,
+        ):
             return
         dose = iron_doses.read_administration(self.context, record, place, self.resolve)
         if dose:
@@ -106,7 +122,9 @@ class _Chart:
         if record.resourceType != "MedicationStatement":
             return
         if self.is_foreign(
-            "medication_statements", reference_to(record.resourceType, record.id, place), record.subject
+            "medication_statements",
+            reference_to(record.resourceType, record.id, place),
+            record.subject,
         ):
             return
         dose = iron_doses.read_statement(self.context, record, place, self.resolve)
@@ -121,7 +139,9 @@ class _Chart:
         if record.resourceType != "MedicationRequest":
             return
         reference = reference_to(record.resourceType, record.id, place)
-        if reference in self.session or self.is_foreign("medications", reference, record.subject):
+        if reference in self.session or self.is_foreign(
+            "medications", reference, record.subject
+        ):
             return
         use = iron_doses.read_use(self.context, record, place, self.resolve)
         if use:
@@ -129,10 +149,17 @@ class _Chart:
         self._order("medications", raw, reference)
 
     def _order(self, key: str, raw: msgspec.Raw, reference: str) -> None:
-        order = iron_orders.read_order(self.context, reference, raw, self.resolve, in_session=False)
+        order = iron_orders.read_order(
+            self.context, reference, raw, self.resolve, in_session=False
+        )
         if isinstance(order, iron_orders.UnreadableOrder):
             self.gaps.append(Gap(reference, "its drug could not be told", key))
-        if not isinstance(order, IronOrder) or order.do_not_perform or order.is_imaging or not _is_injected(order):
+        if (
+            not isinstance(order, IronOrder)
+            or order.do_not_perform
+            or order.is_imaging
+            or not _is_injected(order)
+        ):
             return
         if order.status == "completed":
             self.doses.extend(iron_doses.records_of_order(order))
@@ -143,7 +170,11 @@ class _Chart:
         procedure = PROCEDURE.decode(raw)
         if procedure.resourceType != "Procedure":
             return
-        if self.is_foreign("procedures", reference_to("Procedure", procedure.id, place), procedure.subject):
+        if self.is_foreign(
+            "procedures",
+            reference_to("Procedure", procedure.id, place),
+            procedure.subject,
+        ):
             return
         entry = problems.read_procedure(self.context, procedure, place)
         dose = iron_doses.read_procedure_dose(self.context, procedure, place)
@@ -172,7 +203,11 @@ class _Chart:
 
 def _is_injected(order: IronOrder) -> bool:
     """R-01a for records of the chart: an ambiguous iron counts only with a route or form that tells it is injected."""
-    return not order.is_ambiguous or order.has_injectable_form or order.route in ("intravenous", "intramuscular")
+    return (
+        not order.is_ambiguous
+        or order.has_injectable_form
+        or order.route in ("intravenous", "intramuscular")
+    )
 
 
 def read_facts(
@@ -203,7 +238,11 @@ def read_facts(
         chart.each("draftOrders", drafts, chart.draft)
     patient = read_patient(context, data.get("patient", ()), chart.gaps)
     found = observations.read_observations(context, data, chart.gaps)
-    deceased = read_day(patient.deceasedDateTime, context.zone) if patient.deceasedDateTime else None
+    deceased = (
+        read_day(patient.deceasedDateTime, context.zone)
+        if patient.deceasedDateTime
+        else None
+    )
     return PatientFacts(
         birth=read_day(patient.birthDate, context.zone) if patient.birthDate else None,
         is_deceased=bool(patient.deceasedBoolean) or deceased is not None,
@@ -214,7 +253,10 @@ def read_facts(
         dose_records=tuple(chart.doses),
         signed_orders=tuple(chart.signed),
         medications=tuple(chart.uses),
-        pregnancy=(*found.pregnancy, *observations.pregnancy_of_conditions(chart.conditions)),
+        pregnancy=(
+            *found.pregnancy,
+            *observations.pregnancy_of_conditions(chart.conditions),
+        ),
         severity=tuple(found.severity),
         impressions=tuple(found.impressions),
         procedures=tuple(chart.procedures),

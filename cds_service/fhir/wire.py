@@ -156,7 +156,11 @@ class Reaction(Struct):
     def manifestations(self) -> list[Concept]:
         if self.manifestation is None:
             return []
-        return self.manifestation if isinstance(self.manifestation, list) else [self.manifestation]
+        return (
+            self.manifestation
+            if isinstance(self.manifestation, list)
+            else [self.manifestation]
+        )
 
 
 class AllergyIntolerance(Struct):
@@ -237,7 +241,9 @@ def name_of(concept: Concept | None) -> str:
     """Text, else a display, else a code: the words of the chart."""
     for text in texts_of(concept):
         return text
-    codes = [coding.code for coding in concept.codings() if coding.code] if concept else []
+    codes = (
+        [coding.code for coding in concept.codings() if coding.code] if concept else []
+    )
     return codes[0] if codes else ""
 
 
@@ -245,7 +251,10 @@ def status_code(status: Concept | str | None) -> str | None:
     """clinicalStatus and verificationStatus: a CodeableConcept in R4, a code before."""
     if status is None or isinstance(status, str):
         return status or None
-    return next((coding.code for coding in status.codings() if coding.code), None) or status.text
+    return (
+        next((coding.code for coding in status.codings() if coding.code), None)
+        or status.text
+    )
 
 
 def is_foreign(context: ReadContext, subject: Reference | None) -> bool:
@@ -258,7 +267,11 @@ def is_foreign(context: ReadContext, subject: Reference | None) -> bool:
 
 def reference_to(kind: str, resource_id: str | None, place: int) -> str:
     """`Type/id`, or the place in the answer for a resource without id."""
-    return f"{kind}/{resource_id}" if resource_id else f"{kind} without id (entry {place + 1})"
+    return (
+        f"{kind}/{resource_id}"
+        if resource_id
+        else f"{kind} without id (entry {place + 1})"
+    )
 
 
 class DoseAndRate(Struct):

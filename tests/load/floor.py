@@ -4,7 +4,11 @@ import orjson
 from flask import Flask, Response, request
 
 CARD = orjson.dumps(
-    {"cards": [{"summary": "constant", "indicator": "info", "source": {"label": "floor"}}]},
+    {
+        "cards": [
+            {"summary": "constant", "indicator": "info", "source": {"label": "floor"}}
+        ]
+    },
 )
 
 

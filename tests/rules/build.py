@@ -43,7 +43,14 @@ def day(days_ago: int = 0, *, before: date = TODAY) -> Day:
     return Day(when, when, None)
 
 
-def result(analyte: str, value: str, *, days_ago: int = 10, status: str | None = "final", **changes: Any) -> Result:
+def result(
+    analyte: str,
+    value: str,
+    *,
+    days_ago: int = 10,
+    status: str | None = "final",
+    **changes: Any,
+) -> Result:
     """An exact result in the canonical unit."""
     made = Result(
         analyte=analyte,
@@ -56,7 +63,13 @@ def result(analyte: str, value: str, *, days_ago: int = 10, status: str | None =
     return replace(made, **changes)
 
 
-def rejected(analyte: str, why: RejectedBecause = RejectedBecause.UNIT, *, days_ago: int = 5, **changes: Any) -> Result:
+def rejected(
+    analyte: str,
+    why: RejectedBecause = RejectedBecause.UNIT,
+    *,
+    days_ago: int = 5,
+    **changes: Any,
+) -> Result:
     """A result whose value is there but cannot be used."""
     made = Result(
         analyte=analyte,
@@ -91,7 +104,9 @@ def phosphate(value: str, **changes: Any) -> Result:
     return result("phosphate", value, **changes)
 
 
-def weight(value: str, *, days_ago: int = 20, method: str = "measured", **changes: Any) -> Result:
+def weight(
+    value: str, *, days_ago: int = 20, method: str = "measured", **changes: Any
+) -> Result:
     return result("body-weight", value, days_ago=days_ago, method=method, **changes)
 
 
@@ -112,7 +127,9 @@ def condition(*concepts: str, name: str = "", **changes: Any) -> ConditionEntry:
 RLS = condition("rls", name="Restless legs syndrome")
 
 
-def allergy(allergen: Allergen, ingredient: Ingredient | None = None, **changes: Any) -> AllergyEntry:
+def allergy(
+    allergen: Allergen, ingredient: Ingredient | None = None, **changes: Any
+) -> AllergyEntry:
     made = AllergyEntry(
         allergen=allergen,
         ingredient=ingredient,
@@ -129,7 +146,11 @@ def allergy(allergen: Allergen, ingredient: Ingredient | None = None, **changes:
 
 
 def given(
-    ingredient: Ingredient | None = Ingredient.FCM, mg: str | None = "1000", *, days_ago: int = 100, **changes: Any
+    ingredient: Ingredient | None = Ingredient.FCM,
+    mg: str | None = "1000",
+    *,
+    days_ago: int = 100,
+    **changes: Any,
 ) -> DoseRecord:
     """A documented administration."""
     made = DoseRecord(
@@ -142,7 +163,11 @@ def given(
     return replace(made, **changes)
 
 
-def order(ingredient: Ingredient | None = Ingredient.FCM, mg: str | None = None, **changes: Any) -> IronOrder:
+def order(
+    ingredient: Ingredient | None = Ingredient.FCM,
+    mg: str | None = None,
+    **changes: Any,
+) -> IronOrder:
     """A draft intravenous order of the session; without `mg` the dose is absent."""
     made = IronOrder(
         reference="MedicationRequest/order-1",
@@ -162,7 +187,10 @@ def facts(*results: Result, **changes: Any) -> PatientFacts:
     for one in results:
         by_analyte[one.analyte] = (*by_analyte.get(one.analyte, ()), one)
     made = PatientFacts(
-        birth=Day(date(1966, 1, 1), date(1966, 1, 1), None), sex="female", conditions=(RLS,), results=by_analyte
+        birth=Day(date(1966, 1, 1), date(1966, 1, 1), None),
+        sex="female",
+        conditions=(RLS,),
+        results=by_analyte,
     )
     return replace(made, **changes)
 

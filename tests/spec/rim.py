@@ -26,7 +26,11 @@ SERVICES = (
     Service("one", "order-sign", "One", "Answers order-sign.", "None.", PREFETCH),
     Service("two", "patient-view", "Two", "Answers patient-view.", "None.", PREFETCH),
 )
-CARD = {"summary": "Something to say", "indicator": "info", "source": {"label": "A guideline"}}
+CARD = {
+    "summary": "Something to say",
+    "indicator": "info",
+    "source": {"label": "A guideline"},
+}
 
 
 def reply(cards: list[Json] | None = None, extension: Json | None = None) -> Any:
@@ -43,7 +47,11 @@ def open_rim(
     """A test client of the app, with `answer` in place of the pipeline and no setting from the environment."""
     for name in [name for name in os.environ if name.startswith("CDS_")]:
         monkeypatch.delenv(name)
-    engine = SimpleNamespace(services=offered, canonical="http://localhost", demo_client=SimpleNamespace(name="demo"))
+    engine = SimpleNamespace(
+        services=offered,
+        canonical="http://localhost",
+        demo_client=SimpleNamespace(name="demo"),
+    )
     monkeypatch.setattr(services, "build_engine", lambda _: engine)
     monkeypatch.setattr(services, "answer", answer)
     return create_app(load_settings(**settings)).test_client()
@@ -68,7 +76,10 @@ def draft(resource_type: str = "MedicationRequest", name: str = "iron") -> Json:
 
 
 def bundle(*resources: Json) -> Json:
-    return {"resourceType": "Bundle", "entry": [{"resource": resource} for resource in resources]}
+    return {
+        "resourceType": "Bundle",
+        "entry": [{"resource": resource} for resource in resources],
+    }
 
 
 def order_select(**members: Any) -> Json:
@@ -79,17 +90,27 @@ def order_select(**members: Any) -> Json:
         "selections": ["MedicationRequest/iron"],
         "draftOrders": bundle(draft()),
     }
-    return _change({"hook": "order-select", "hookInstance": INSTANCE, "context": context}, members)
+    return _change(
+        {"hook": "order-select", "hookInstance": INSTANCE, "context": context}, members
+    )
 
 
 def order_sign(**members: Any) -> Json:
-    context = {"userId": "Practitioner/doctor", "patientId": PATIENT, "draftOrders": bundle(draft())}
-    return _change({"hook": "order-sign", "hookInstance": INSTANCE, "context": context}, members)
+    context = {
+        "userId": "Practitioner/doctor",
+        "patientId": PATIENT,
+        "draftOrders": bundle(draft()),
+    }
+    return _change(
+        {"hook": "order-sign", "hookInstance": INSTANCE, "context": context}, members
+    )
 
 
 def patient_view(**members: Any) -> Json:
     context = {"userId": "Practitioner/doctor", "patientId": PATIENT}
-    return _change({"hook": "patient-view", "hookInstance": INSTANCE, "context": context}, members)
+    return _change(
+        {"hook": "patient-view", "hookInstance": INSTANCE, "context": context}, members
+    )
 
 
 def in_context(call: Json, **members: Any) -> Json:
@@ -98,7 +119,13 @@ def in_context(call: Json, **members: Any) -> Json:
 
 
 def authorization(**members: Any) -> Json:
-    access = {"access_token": TOKEN, "token_type": "Bearer", "expires_in": 30, "scope": "user/*.read", "subject": "us"}
+    access = {
+        "access_token": TOKEN,
+        "token_type": "Bearer",
+        "expires_in": 30,
+        "scope": "user/*.read",
+        "subject": "us",
+    }
     return _change(access, members)
 
 
@@ -107,15 +134,23 @@ def _change(message: Json, members: Mapping[str, Any]) -> Json:
     return {name: value for name, value in changed.items() if value is not ...}
 
 
-def post(client: FlaskClient, body: Json | bytes, path: str = CALL, **extra: Any) -> TestResponse:
+def post(
+    client: FlaskClient, body: Json | bytes, path: str = CALL, **extra: Any
+) -> TestResponse:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return client.post(path, **{"data": data, "content_type": "application/json", **extra})
+    return client.post(
+        path, **{"data": data, "content_type": "application/json", **extra}
+    )
 
 
 def strictly(response: TestResponse) -> Any:
     """The body as RFC 8259 JSON: no NaN, no byte order mark, no duplicate members (CH-001, CH-002, CH-008)."""
     assert response.mimetype == "application/json"
-    return json.loads(response.data.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_unique)
+    return json.loads(
+        response.data.decode("utf-8"),
+        parse_constant=_refuse_constant,
+        object_pairs_hook=_unique,
+    )
 
 
 def _refuse_constant(name: str) -> None:
@@ -130,7 +165,11 @@ def _unique(pairs: list[tuple[str, Any]]) -> Json:
 def values_of(document: Any) -> Iterator[tuple[str, Any]]:
     """Every member and item of a document with its path."""
     steps = (
-        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+        document.items()
+        if isinstance(document, dict)
+        else enumerate(document)
+        if isinstance(document, list)
+        else ()
     )
     for step, value in steps:
         yield str(step), value

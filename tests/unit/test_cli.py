@@ -20,7 +20,15 @@ from click.testing import CliRunner, Result
 
 from cds_service import cli, services
 from cds_service.errors import ConfigurationError, PreconditionFailed
-from tests.spec.rim import CARD, PATIENT, SERVICES, order_select, patient_view, raises, reply
+from tests.spec.rim import (
+    CARD,
+    PATIENT,
+    SERVICES,
+    order_select,
+    patient_view,
+    raises,
+    reply,
+)
 
 TRACE = {
     "org.example.trace": {
@@ -29,12 +37,20 @@ TRACE = {
                 "order": "MedicationRequest/iron",
                 "conclusion": "may-benefit",
                 "rules": [
-                    msgspec.Raw(b'{"id": "R-15", "outcome": "not applicable", "because": "no haemochromatosis"}'),
+                    msgspec.Raw(
+                        b'{"id": "R-15", "outcome": "not applicable", "because": "no haemochromatosis"}'
+                    ),
                     {
                         "id": "R-24",
                         "outcome": "may-benefit",
                         "because": "ferritin 80",
-                        "values": [{"name": "ferritin", "value": "80 ng/mL", "date": date(2026, 11, 1)}],
+                        "values": [
+                            {
+                                "name": "ferritin",
+                                "value": "80 ng/mL",
+                                "date": date(2026, 11, 1),
+                            }
+                        ],
                     },
                 ],
             }
@@ -48,10 +64,14 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Runs `evaluate` on a body from standard input, with a pipeline of the test's choosing."""
     for name in [name for name in os.environ if name.startswith("CDS_")]:
         monkeypatch.delenv(name)
-    engine = SimpleNamespace(services=SERVICES, demo_client=SimpleNamespace(name="demo"))
+    engine = SimpleNamespace(
+        services=SERVICES, demo_client=SimpleNamespace(name="demo")
+    )
     monkeypatch.setattr(services, "build_engine", lambda _: engine)
 
-    def evaluate(body: Any, *options: str, answer: Callable[..., Any] = lambda *_: reply()) -> Result:
+    def evaluate(
+        body: Any, *options: str, answer: Callable[..., Any] = lambda *_: reply()
+    ) -> Result:
         monkeypatch.setattr(services, "answer", answer)
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         return CliRunner().invoke(cli.main, ["evaluate", "-", *options], input=data)
@@ -68,12 +88,22 @@ def test_cards_are_exit_code_0(run: Callable[..., Result]) -> None:
 
 def test_nothing_to_say_is_exit_code_3(run: Callable[..., Result]) -> None:
     result = run(order_select())
-    assert (result.exit_code, result.stdout) == (3, "Nothing to say about this request (no cards).\n")
+    assert (result.exit_code, result.stdout) == (
+        3,
+        "Nothing to say about this request (no cards).\n",
+    )
 
 
 def test_missing_data_are_exit_code_4_and_named(run: Callable[..., Result]) -> None:
-    result = run(order_select(), answer=raises(PreconditionFailed(("ferritin",), "ferritin is missing")))
-    assert (result.exit_code, result.stdout, result.stderr) == (4, "", "ferritin is missing\n")
+    result = run(
+        order_select(),
+        answer=raises(PreconditionFailed(("ferritin",), "ferritin is missing")),
+    )
+    assert (result.exit_code, result.stdout, result.stderr) == (
+        4,
+        "",
+        "ferritin is missing\n",
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,7 +111,11 @@ def test_missing_data_are_exit_code_4_and_named(run: Callable[..., Result]) -> N
     [
         (b"{", (), "the body is not JSON"),
         (order_select(hookInstance="1"), (), "hookInstance: must be a UUID"),
-        (order_select(), ("--service", "two"), "hook: the CDS Service two does not answer order-select"),
+        (
+            order_select(),
+            ("--service", "two"),
+            "hook: the CDS Service two does not answer order-select",
+        ),
         (order_select(), ("--as-of", "yesterday"), "does not match the format"),
     ],
 )
@@ -98,21 +132,35 @@ def test_a_file_that_is_not_there_is_exit_code_2() -> None:
     assert (result.exit_code, "No such file" in result.stderr) == (2, True)
 
 
-def test_a_wrong_setting_is_exit_code_1(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_setting_is_exit_code_1(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CDS_LABEL", "uk")
     result = run(order_select())
-    assert (result.exit_code, result.stderr) == (1, "Error: CDS_LABEL: Input should be 'us' or 'eu'\n")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: CDS_LABEL: Input should be 'us' or 'eu'\n",
+    )
 
 
 def test_a_set_up_that_cannot_be_used_is_exit_code_1(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "build_engine", raises(ConfigurationError("CDS_VALUESETS: iron.json is no ValueSet")))
+    monkeypatch.setattr(
+        services,
+        "build_engine",
+        raises(ConfigurationError("CDS_VALUESETS: iron.json is no ValueSet")),
+    )
     result = run(order_select())
-    assert (result.exit_code, result.stderr) == (1, "Error: CDS_VALUESETS: iron.json is no ValueSet\n")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: CDS_VALUESETS: iron.json is no ValueSet\n",
+    )
 
 
-def test_a_misspelt_setting_is_warned_of(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_misspelt_setting_is_warned_of(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CDS_CLIENT", "clients.toml")
     assert "CDS_CLIENT is no setting" in run(order_select()).stderr
 
@@ -139,23 +187,34 @@ def test_the_day_is_an_argument(run: Callable[..., Result]) -> None:
     assert asked[0][-1] == date(2026, 2, 28)
 
 
-@pytest.mark.parametrize(("body", "service"), [(order_select(), "one"), (patient_view(), "two")])
-def test_the_service_that_answers_the_hook_is_asked(run: Callable[..., Result], body: Any, service: str) -> None:
+@pytest.mark.parametrize(
+    ("body", "service"), [(order_select(), "one"), (patient_view(), "two")]
+)
+def test_the_service_that_answers_the_hook_is_asked(
+    run: Callable[..., Result], body: Any, service: str
+) -> None:
     asked: list[Any] = []
     run(body, answer=noting(asked))
     assert asked[0][1].id == service
 
 
 def test_json_is_the_reply_as_a_client_gets_it(run: Callable[..., Result]) -> None:
-    result = run(order_select(), "--json", "--trace", answer=lambda *_: reply([CARD], TRACE))
+    result = run(
+        order_select(), "--json", "--trace", answer=lambda *_: reply([CARD], TRACE)
+    )
     body = json.loads(result.stdout)
     assert body["cards"] == [CARD]
-    assert [rule["id"] for rule in body["extension"]["org.example.trace"]["orders"][0]["rules"]] == ["R-15", "R-24"]
+    assert [
+        rule["id"]
+        for rule in body["extension"]["org.example.trace"]["orders"][0]["rules"]
+    ] == ["R-15", "R-24"]
     assert "R-24" in result.stderr
 
 
 def test_the_trace_is_a_table_of_every_rule(run: Callable[..., Result]) -> None:
-    shown = run(order_select(), "--trace", answer=lambda *_: reply([CARD], TRACE)).stdout
+    shown = run(
+        order_select(), "--trace", answer=lambda *_: reply([CARD], TRACE)
+    ).stdout
     for word in (
         "R-15",
         "R-24",
@@ -186,8 +245,14 @@ def test_everything_a_card_offers_is_shown(run: Callable[..., Result]) -> None:
         assert words in shown
 
 
-def test_text_from_the_chart_cannot_steer_the_terminal(run: Callable[..., Result]) -> None:
-    card = {**CARD, "summary": "iron \x1b[2J\x07[bold]sucrose[/bold]", "detail": "a \x1b]0;title\x07 b \x9b31m"}
+def test_text_from_the_chart_cannot_steer_the_terminal(
+    run: Callable[..., Result],
+) -> None:
+    card = {
+        **CARD,
+        "summary": "iron \x1b[2J\x07[bold]sucrose[/bold]",
+        "detail": "a \x1b]0;title\x07 b \x9b31m",
+    }
     shown = run(order_select(), answer=lambda *_: reply([card])).stdout
     assert not {"\x1b", "\x07", "\x9b"} & set(shown)
     assert "[bold]sucrose[/bold]" in shown
@@ -207,11 +272,19 @@ def port() -> int:
 
 
 def start(port: int) -> subprocess.Popen[bytes]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CDS_")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("CDS_")
+    }
     command = [sys.executable, "-m", "cds_service.cli", "serve"]
     pipe = subprocess.PIPE
     here = Path(__file__).parents[2]
-    return subprocess.Popen(command, env={**environment, "CDS_PORT": str(port)}, cwd=here, stdout=pipe, stderr=pipe)
+    return subprocess.Popen(
+        command,
+        env={**environment, "CDS_PORT": str(port)},
+        cwd=here,
+        stdout=pipe,
+        stderr=pipe,
+    )
 
 
 def wait_for(port: int) -> None:
@@ -236,7 +309,9 @@ def ask_raw(port: int, request: bytes) -> tuple[bytes, Any]:
     return head.partition(b"\r\n")[0], json.loads(body)
 
 
-def test_serve_answers_in_json_even_to_what_is_no_http_and_stops_when_told(port: int) -> None:
+def test_serve_answers_in_json_even_to_what_is_no_http_and_stops_when_told(
+    port: int,
+) -> None:
     service = start(port)
     try:
         wait_for(port)
@@ -244,7 +319,12 @@ def test_serve_answers_in_json_even_to_what_is_no_http_and_stops_when_told(port:
             assert json.load(answer)["services"]
         for request, status in (
             (b"GARBAGE\r\n\r\n", b"HTTP/1.1 400 Bad Request"),
-            (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 20_000 + b"\r\n\r\n", b"HTTP/1.1 431"),
+            (
+                b"GET / HTTP/1.1\r\nHost: localhost\r\nX: "
+                + b"a" * 20_000
+                + b"\r\n\r\n",
+                b"HTTP/1.1 431",
+            ),
             (b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\n\r\n", b"HTTP/1.1 414"),
         ):
             line, body = ask_raw(port, request)

@@ -18,7 +18,12 @@ from cds_service.clinical.model import (
     Used,
     Verdict,
 )
-from cds_service.clinical.problem_list import find_counting, find_hedged, show_entries, use_entries
+from cds_service.clinical.problem_list import (
+    find_counting,
+    find_hedged,
+    show_entries,
+    use_entries,
+)
 from cds_service.clinical.wording import quote
 
 _BY_VEIN = (Allergen.INGREDIENT, Allergen.PARENTERAL_CLASS)
@@ -27,7 +32,7 @@ _UNCONFIRMED = ("unconfirmed", "provisional", "differential", "presumed")
 _STRICT_ORDERS = (Ingredient.FERUMOXYTOL, None)
 REACTION_ENTRIES = frozenset({"iron-adverse-reaction"})
 
-# ------------------------------------------------------------------------- R-18a, R-18b, R-18c: what would stop if active
+# ----------------------------------------------------------------- R-18a, R-18b, R-18c: what stops while it is active
 
 
 def _is_own(entry: AllergyEntry, order: IronOrder) -> bool:
@@ -35,7 +40,9 @@ def _is_own(entry: AllergyEntry, order: IronOrder) -> bool:
     if entry.allergen is Allergen.PARENTERAL_CLASS:
         return True
     return (
-        entry.allergen is Allergen.INGREDIENT and entry.ingredient is not None and entry.ingredient is order.ingredient
+        entry.allergen is Allergen.INGREDIENT
+        and entry.ingredient is not None
+        and entry.ingredient is order.ingredient
     )
 
 
@@ -49,7 +56,7 @@ def _is_severe(entry: AllergyEntry, _: IronOrder) -> bool:
 
 
 def _is_any_reaction(entry: AllergyEntry, order: IronOrder) -> bool:
-    """(c) Ferumoxytol or an unnamed product: any reaction that is not purely gastrointestinal, an unrecorded one included."""
+    """(c) Ferumoxytol or an unnamed product: any reaction not purely gastrointestinal, an unrecorded one included."""
     if order.ingredient not in _STRICT_ORDERS or entry.all_gastrointestinal:
         return False
     return entry.allergen in (*_BY_VEIN, Allergen.PLAIN_IRON)
@@ -70,7 +77,11 @@ def find_part(entry: AllergyEntry, order: IronOrder) -> str | None:
 
 
 def _find_stopping(case: Case, part: str) -> tuple[AllergyEntry, ...]:
-    found = [entry for entry in case.facts.allergies if entry.is_active and find_part(entry, case.order) == part]
+    found = [
+        entry
+        for entry in case.facts.allergies
+        if entry.is_active and find_part(entry, case.order) == part
+    ]
     return _in_order(found)
 
 
@@ -84,7 +95,11 @@ def _in_order(entries: Iterable[AllergyEntry]) -> tuple[AllergyEntry, ...]:
 def show_allergy(entry: AllergyEntry) -> str:
     """`iron sucrose (reaction: anaphylaxis; severe; recorded 2024-05-01; unconfirmed)`."""
     name = quote(entry.name) if entry.name else "an entry without a name"
-    details = [f"reaction: {quote(entry.reactions)}" if entry.reactions else _unnamed_reaction(entry)]
+    details = [
+        f"reaction: {quote(entry.reactions)}"
+        if entry.reactions
+        else _unnamed_reaction(entry)
+    ]
     if entry.is_severe:
         details.append("severe")
     if entry.day:
@@ -97,7 +112,11 @@ def show_allergy(entry: AllergyEntry) -> str:
 
 
 def _unnamed_reaction(entry: AllergyEntry) -> str:
-    return "reaction recorded without words" if entry.has_reaction else "no reaction recorded"
+    return (
+        "reaction recorded without words"
+        if entry.has_reaction
+        else "no reaction recorded"
+    )
 
 
 def _show(entries: Iterable[AllergyEntry]) -> str:
@@ -106,21 +125,47 @@ def _show(entries: Iterable[AllergyEntry]) -> str:
 
 def _use(entries: Iterable[AllergyEntry]) -> tuple[Used, ...]:
     return tuple(
-        Used("allergy", quote(entry.name), entry.reference, str(entry.day) if entry.day else "") for entry in entries
+        Used(
+            "allergy",
+            quote(entry.name),
+            entry.reference,
+            str(entry.day) if entry.day else "",
+        )
+        for entry in entries
     )
 
 
 # ---------------------------------------------------------------------------------------------------------- the stops
 
-_NO_OWN = (NotApplicable("no active allergy to the ordered iron or to parenteral iron as a class"),)
-_NO_SEVERE = (NotApplicable("no other active entry of a severe reaction to parenteral iron or plain iron"),)
-_NO_OTHER = (NotApplicable("not ferumoxytol or an unnamed product, or no other active reaction to intravenous iron"),)
+_NO_OWN = (
+    NotApplicable(
+        "no active allergy to the ordered iron or to parenteral iron as a class"
+    ),
+)
+_NO_SEVERE = (
+    NotApplicable(
+        "no other active entry of a severe reaction to parenteral iron or plain iron"
+    ),
+)
+_NO_OTHER = (
+    NotApplicable(
+        "not ferumoxytol or an unnamed product, or no other active reaction to intravenous iron"
+    ),
+)
 _ANY_IRON = "Consider an allergist's opinion before any other intravenous iron."
-_OTHER_ROUTE = "Consider another route, or an allergist's opinion before any intravenous iron."
+_OTHER_ROUTE = (
+    "Consider another route, or an allergist's opinion before any intravenous iron."
+)
 _OTHER_PRODUCT = "Consider another product or route, and an allergist's opinion."
 
 
-def _stop(because: str, headline: str, lead: str, advice: str, entries: tuple[AllergyEntry, ...]) -> tuple[Answer, ...]:
+def _stop(
+    because: str,
+    headline: str,
+    lead: str,
+    advice: str,
+    entries: tuple[AllergyEntry, ...],
+) -> tuple[Answer, ...]:
     say = (f"{lead}: {_show(entries)}.", advice)
     return (Verdict(Conclusion.CONTRAINDICATED, because, headline, say, _use(entries)),)
 
@@ -149,8 +194,16 @@ def _evaluate_severe(case: Case) -> tuple[Answer, ...]:
     entries = _find_stopping(case, "R-18b")
     if not entries:
         return _NO_SEVERE
-    lead = f"Severe reaction to iron, so {_product(case.order)} is no safe choice either"
-    return _stop("severe reaction to iron", "severe reaction to iron on record", lead, _OTHER_ROUTE, entries)
+    lead = (
+        f"Severe reaction to iron, so {_product(case.order)} is no safe choice either"
+    )
+    return _stop(
+        "severe reaction to iron",
+        "severe reaction to iron on record",
+        lead,
+        _OTHER_ROUTE,
+        entries,
+    )
 
 
 def _evaluate_any_reaction(case: Case) -> tuple[Answer, ...]:
@@ -159,12 +212,18 @@ def _evaluate_any_reaction(case: Case) -> tuple[Answer, ...]:
         return _NO_OTHER
     if case.order.ingredient is None:
         lead = "The product ordered is not named, and with ferumoxytol any reaction to iron by vein counts"
-        advice = "Consider naming the product, another route, or an allergist's opinion."
+        advice = (
+            "Consider naming the product, another route, or an allergist's opinion."
+        )
     else:
         lead = f"Reaction to another iron, which counts for {_product(case.order)}"
         advice = _OTHER_PRODUCT
     return _stop(
-        "reaction to iron and ferumoxytol or no product named", "reaction to iron on record", lead, advice, entries
+        "reaction to iron and ferumoxytol or no product named",
+        "reaction to iron on record",
+        lead,
+        advice,
+        entries,
     )
 
 
@@ -180,16 +239,28 @@ def _evaluate_cautions(case: Case) -> tuple[Answer, ...]:
         if caution:
             sorted_in.setdefault(caution, []).append(entry)
     answers = [
-        Line(Rank.IRON_ALLERGY, f"{words}: {_show(entries)}.", words, makes_warning=is_warning, used=_use(entries))
+        Line(
+            Rank.IRON_ALLERGY,
+            f"{words}: {_show(entries)}.",
+            words,
+            makes_warning=is_warning,
+            used=_use(entries),
+        )
         for (words, is_warning), entries in sorted_in.items()
     ]
     return (*answers, *_name_problems(case)) or _NOTHING_TO_NAME
 
 
 _NOT_ACTIVE = ("Allergy entry, no longer active, that would stop this order", True)
-_PLAIN = ('Allergy to "iron", not stated to be oral: consider asking what happened', True)
+_PLAIN = (
+    'Allergy to "iron", not stated to be oral: consider asking what happened',
+    True,
+)
 _ORAL_ALLERGIC = ("Allergic reaction to oral iron: consider asking what happened", True)
-_OTHER_UNKNOWN = ("Allergy to another intravenous iron, reaction not recorded: consider asking what happened", True)
+_OTHER_UNKNOWN = (
+    "Allergy to another intravenous iron, reaction not recorded: consider asking what happened",
+    True,
+)
 _OTHER_MILD = ("Reaction to another intravenous iron, not recorded as severe", False)
 
 
@@ -200,26 +271,53 @@ def _find_caution(entry: AllergyEntry, order: IronOrder) -> tuple[str, bool] | N
     part = find_part(entry, order)
     if not entry.is_active:
         return _NOT_ACTIVE if part else None
-    if part:
-        return None
-    if entry.allergen in _BY_VEIN:
-        return _OTHER_MILD if entry.has_reaction else _OTHER_UNKNOWN
-    if entry.all_gastrointestinal:
-        return None  # intolerance of iron by mouth speaks for the vein (R-30)
-    if entry.allergen is Allergen.PLAIN_IRON:
-        return _PLAIN
-    return _ORAL_ALLERGIC if entry.has_reaction or entry.is_severe else None
+    return None if part else _CAUTIONS[entry.allergen](entry)
+
+
+def _caution_by_vein(entry: AllergyEntry) -> tuple[str, bool]:
+    return _OTHER_MILD if entry.has_reaction else _OTHER_UNKNOWN
+
+
+def _caution_plain(entry: AllergyEntry) -> tuple[str, bool] | None:
+    """Intolerance by the stomach speaks for the vein (R-30)."""
+    return None if entry.all_gastrointestinal else _PLAIN
+
+
+def _caution_oral(entry: AllergyEntry) -> tuple[str, bool] | None:
+    is_allergic = (
+        entry.has_reaction or entry.is_severe
+    ) and not entry.all_gastrointestinal
+    return _ORAL_ALLERGIC if is_allergic else None
+
+
+_CAUTIONS: dict[Allergen, Callable[[AllergyEntry], tuple[str, bool] | None]] = {
+    Allergen.INGREDIENT: _caution_by_vein,
+    Allergen.PARENTERAL_CLASS: _caution_by_vein,
+    Allergen.PLAIN_IRON: _caution_plain,
+    Allergen.ORAL_IRON: _caution_oral,
+}
 
 
 def _name_problems(case: Case) -> tuple[Line, ...]:
     """Iron-reaction entries of the problem list, of any clinical status: a past reaction stays a warning."""
     conditions = case.facts.conditions
-    entries = (*find_counting(conditions, REACTION_ENTRIES), *find_hedged(conditions, REACTION_ENTRIES))
+    entries = (
+        *find_counting(conditions, REACTION_ENTRIES),
+        *find_hedged(conditions, REACTION_ENTRIES),
+    )
     if not entries:
         return ()
     text = f"The problem list names a reaction to iron: {show_entries(entries)}. Consider asking what happened."
     because = "problem-list entry about a reaction to iron"
-    return (Line(Rank.IRON_ALLERGY, text, because, makes_warning=True, used=use_entries(entries)),)
+    return (
+        Line(
+            Rank.IRON_ALLERGY,
+            text,
+            because,
+            makes_warning=True,
+            used=use_entries(entries),
+        ),
+    )
 
 
 _INPUTS = ("order", "allergies")

@@ -7,7 +7,17 @@ from cds_service.clinical.case import Case, Rule, Threshold
 from cds_service.clinical.citations import A1, DESIGN, E1, T14
 from cds_service.clinical.dialysis import Method
 from cds_service.clinical.interval import Interval
-from cds_service.clinical.model import Answer, Conclusion, Ingredient, Line, NotApplicable, Phase, Rank, Used, Verdict
+from cds_service.clinical.model import (
+    Answer,
+    Conclusion,
+    Ingredient,
+    Line,
+    NotApplicable,
+    Phase,
+    Rank,
+    Used,
+    Verdict,
+)
 from cds_service.clinical.problem_list import show_entries, use_entries
 from cds_service.clinical.rules import missing
 from cds_service.clinical.zones import TSAT_ZONES
@@ -16,9 +26,11 @@ FERRITIN_BELOW = Threshold("ferritin below, in dialysis", Decimal(200), "ng/mL")
 TSAT_LOW = TSAT_ZONES[0]
 TSAT_BELOW = Threshold("TSAT below, in dialysis", TSAT_LOW.high or Decimal(0), "%")
 FERRITIN_LOW = Interval.below(Decimal(FERRITIN_BELOW.value))
-PROCEDURE_WITHIN = Threshold("a dialysis procedure counts for", dialysis.PROCEDURE_DAYS, "days")
+PROCEDURE_WITHIN = Threshold(
+    "a dialysis procedure counts for", dialysis.PROCEDURE_DAYS, "days"
+)
 FCM_CAUTION_ABOVE = Threshold(
-    "caution with one dose of ferric carboxymaltose above, in hemodialysis", Decimal(200), "mg"
+    "single dose of ferric carboxymaltose in hemodialysis", Decimal(200), "mg"
 )  # E1
 
 _NOT_IN_DIALYSIS = (NotApplicable("no end-stage kidney disease or dialysis on record"),)
@@ -34,15 +46,26 @@ def _evaluate_missing(case: Case) -> tuple[Answer, ...]:
         return _NOT_IN_DIALYSIS
     if case.ferritin.is_usable and case.tsat.is_usable:
         return _BOTH_USABLE
-    lacking = [name for name, reading in (("ferritin", case.ferritin), ("TSAT", case.tsat)) if not reading.is_usable]
-    say = ("In dialysis ferritin and TSAT are both needed.", *missing.explain_gaps(case))
+    lacking = [
+        name
+        for name, reading in (("ferritin", case.ferritin), ("TSAT", case.tsat))
+        if not reading.is_usable
+    ]
+    say = (
+        "In dialysis ferritin and TSAT are both needed.",
+        *missing.explain_gaps(case),
+    )
     return (
         Verdict(
             Conclusion.INSUFFICIENT_DATA,
             f"in dialysis, {' and '.join(lacking)} missing",
             f"{' and '.join(lacking)} needed",
             say,
-            tuple(reading.used for reading in (case.ferritin, case.tsat) if reading.is_usable),
+            tuple(
+                reading.used
+                for reading in (case.ferritin, case.tsat)
+                if reading.is_usable
+            ),
             offer_tests=missing.tests_to_order(case),
             tests_not_before=missing.tests_not_before(case),
         ),
@@ -57,14 +80,17 @@ def _evaluate_class(case: Case) -> tuple[Answer, ...]:
     because = f"in dialysis, ferritin {case.ferritin.shown} and TSAT {case.tsat.shown}"
     used = (case.ferritin.used, case.tsat.used, *_use(case))
     bounds = f"ferritin below {FERRITIN_BELOW.value} ng/mL and TSAT below {TSAT_BELOW.value} %"
+    say: tuple[str, ...]
     if case.ferritin.is_in(FERRITIN_LOW) and case.tsat.is_in(TSAT_LOW):
-        say = (f"In dialysis ({_show(case)}) the guideline supports considering IV iron: {bounds}.",)
+        say = (
+            f"In dialysis ({_show(case)}) the guideline supports considering IV iron: {bounds}.",
+        )
         certainty = "conditional recommendation for iron sucrose, moderate certainty"
         return (
             Verdict(
                 Conclusion.MAY_BENEFIT,
                 because,
-                "Guideline supports considering IV iron in dialysis",
+                "IV iron may be considered",
                 say,
                 used,
                 certainty=certainty,
@@ -74,14 +100,24 @@ def _evaluate_class(case: Case) -> tuple[Answer, ...]:
         f"In dialysis ({_show(case)}) IV iron for RLS is considered with {bounds}; the values do not meet both.",
         "The renal anemia protocol may differ.",
     )
-    return (Verdict(Conclusion.NOT_INDICATED, because, "not supported for RLS in dialysis", say, used),)
+    return (
+        Verdict(
+            Conclusion.NOT_INDICATED,
+            because,
+            "not supported for RLS in dialysis",
+            say,
+            used,
+        ),
+    )
 
 
 def _show(case: Case) -> str:
     entries = dialysis.find_entries(case.facts)
     if entries:
         return show_entries(entries)
-    days = sorted(str(one.day) for one in dialysis.find_procedures(case.facts, case.as_of))
+    days = sorted(
+        str(one.day) for one in dialysis.find_procedures(case.facts, case.as_of)
+    )
     return f"dialysis procedure of {days[-1]}"
 
 
@@ -89,7 +125,10 @@ def _use(case: Case) -> tuple[Used, ...]:
     procedures = dialysis.find_procedures(case.facts, case.as_of)
     return (
         *use_entries(dialysis.find_entries(case.facts)),
-        *(Used("dialysis procedure", "", one.reference, str(one.day or "")) for one in procedures),
+        *(
+            Used("dialysis procedure", "", one.reference, str(one.day or ""))
+            for one in procedures
+        ),
     )
 
 
@@ -103,7 +142,9 @@ def _evaluate_product(case: Case) -> tuple[Answer, ...]:
     if case.order.ingredient is not Ingredient.SUCROSE:
         parts.append("Iron sucrose is the product with guideline support in dialysis.")
     if _may_exceed_fcm_caution(case):
-        parts.append(f"A product text cautions about single doses above {FCM_CAUTION_ABOVE.value} mg in hemodialysis.")
+        parts.append(
+            f"A product text cautions about single doses above {FCM_CAUTION_ABOVE.value} mg in hemodialysis."
+        )
     return (Line(Rank.PRODUCT, " ".join(parts), "in dialysis", used=_use(case)),)
 
 

@@ -6,7 +6,15 @@ from cds_service.clinical.case import Case, Rule, Threshold
 from cds_service.clinical.citations import DESIGN, P2
 from cds_service.clinical.inflammation import CRP_RAISED
 from cds_service.clinical.interval import Interval
-from cds_service.clinical.model import Answer, Cap, Line, NotApplicable, Phase, Rank, Remark
+from cds_service.clinical.model import (
+    Answer,
+    Cap,
+    Line,
+    NotApplicable,
+    Phase,
+    Rank,
+    Remark,
+)
 from cds_service.clinical.zones import FERRITIN_ZONES, TSAT_ZONES
 
 FERRITIN_LOW, FERRITIN_GREY, FERRITIN_MIDDLE, _ = FERRITIN_ZONES
@@ -15,7 +23,9 @@ TSAT_LOW, TSAT_MIDDLE, _ = TSAT_ZONES
 CRP_LIMIT = Threshold("CRP raised above", CRP_RAISED.low or Decimal(0), "mg/L")
 
 _NO_SIGN = (NotApplicable("no sign of inflammation on record"),)
-_NOT_FUNCTIONAL = (NotApplicable("ferritin not above 75 and below 300 ng/mL with TSAT below 20 %"),)
+_NOT_FUNCTIONAL = (
+    NotApplicable("ferritin not above 75 and below 300 ng/mL with TSAT below 20 %"),
+)
 _NO_EFFECT = (NotApplicable("inflammation changes nothing at this ferritin and TSAT"),)
 
 
@@ -42,12 +52,23 @@ def _evaluate_effect(case: Case) -> tuple[Answer, ...]:
         return _NO_SIGN
     if case.ferritin.is_in(FERRITIN_LOW):
         text = f"low despite signs of inflammation ({_signs(case)})"
-        return (Remark("ferritin", text, "ferritin 75 ng/mL or less with signs of inflammation"),)
+        return (
+            Remark(
+                "ferritin", text, "ferritin 75 ng/mL or less with signs of inflammation"
+            ),
+        )
     meaning = _find_meaning(case)
     if not meaning:
         return _NO_EFFECT
     text = f"Signs of inflammation: {_signs(case)}. {meaning}"
-    return (Line(Rank.INFLAMMATION, text, "signs of inflammation", used=case.inflammation.used),)
+    return (
+        Line(
+            Rank.INFLAMMATION,
+            text,
+            "signs of inflammation",
+            used=case.inflammation.used,
+        ),
+    )
 
 
 def _find_meaning(case: Case) -> str:

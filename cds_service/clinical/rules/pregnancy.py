@@ -1,4 +1,4 @@
-"""Pregnancy: a stop before 14 weeks, a cap after, a question where gestational age or status is not on record (R-20)."""
+"""Pregnancy: a stop before 14 weeks, a cap after, a question where age or status is not on record (R-20a to R-20e)."""
 
 from cds_service.clinical import pregnancy
 from cds_service.clinical.case import Case, Rule, Threshold
@@ -22,16 +22,30 @@ from cds_service.clinical.problem_list import explain_hedged, find_hedged, use_e
 
 PREGNANCY = frozenset({"pregnancy"})
 
-FOURTEEN_WEEKS = Threshold("first trimester below", pregnancy.FOURTEEN_WEEKS_DAYS, "days of gestation")
+FOURTEEN_WEEKS = Threshold(
+    "first trimester below", pregnancy.FOURTEEN_WEEKS_DAYS, "days of gestation"
+)
 _AGE_LIMITS = (
     Threshold("term", pregnancy.TERM_DAYS, "days of gestation"),
     Threshold("no gestational age above", pregnancy.LONGEST_DAYS, "days"),
-    Threshold("a coded first trimester lasts", pregnancy.FOURTEEN_WEEKS_DAYS, "days from the entry"),
+    Threshold(
+        "a coded first trimester lasts",
+        pregnancy.FOURTEEN_WEEKS_DAYS,
+        "days from the entry",
+    ),
 )
 _STATUS_LIMITS = (
     Threshold("evidence of pregnancy lapses after", pregnancy.EVIDENCE_DAYS, "days"),
-    Threshold("pregnant before the delivery date by at most", pregnancy.BEFORE_DELIVERY_DAYS, "days"),
-    Threshold("pregnant after the delivery date by at most", pregnancy.AFTER_DELIVERY_DAYS, "days"),
+    Threshold(
+        "pregnant before the delivery date by at most",
+        pregnancy.BEFORE_DELIVERY_DAYS,
+        "days",
+    ),
+    Threshold(
+        "pregnant after the delivery date by at most",
+        pregnancy.AFTER_DELIVERY_DAYS,
+        "days",
+    ),
     Threshold("status on record for", pregnancy.STATUS_KNOWN_DAYS, "days"),
     Threshold("status asked for from", pregnancy.YOUNGEST, "years"),
     Threshold("status asked for up to", pregnancy.OLDEST, "years"),
@@ -66,7 +80,9 @@ def _say_pregnant(case: Case) -> str:
 def _is_unconfirmed(case: Case) -> bool:
     """Nothing but problem-list entries marked as unconfirmed says so."""
     entries = {entry.reference: entry for entry in case.facts.conditions}
-    return all(_is_doubtful(entries.get(one.reference)) for one in case.pregnancy.current)
+    return all(
+        _is_doubtful(entries.get(one.reference)) for one in case.pregnancy.current
+    )
 
 
 def _is_doubtful(entry: ConditionEntry | None) -> bool:
@@ -91,8 +107,14 @@ def _use(case: Case) -> tuple[Used, ...]:
     used = [Used("pregnancy", "pregnant", newest.reference, str(newest.day or ""))]
     dated_by = state.dating.source
     if dated_by is not None:
-        shown = str(state.dating.stage) if state.age_days is None else show_age(state.age_days)
-        used.append(Used("gestational age", shown, dated_by.reference, str(dated_by.day or "")))
+        shown = (
+            str(state.dating.stage)
+            if state.age_days is None
+            else show_age(state.age_days)
+        )
+        used.append(
+            Used("gestational age", shown, dated_by.reference, str(dated_by.day or ""))
+        )
     return tuple(used)
 
 
@@ -114,13 +136,23 @@ def _evaluate_early(case: Case) -> tuple[Answer, ...]:
     if state.reaches_14_weeks_on:
         say.append(f"14w0d is reached on {state.reaches_14_weeks_on}.")
     because = "pregnant, before 14w0d"
-    return (Verdict(Conclusion.CONTRAINDICATED, because, "first trimester of pregnancy", tuple(say), _use(case)),)
+    return (
+        Verdict(
+            Conclusion.CONTRAINDICATED,
+            because,
+            "first trimester of pregnancy",
+            tuple(say),
+            _use(case),
+        ),
+    )
 
 
 def _evaluate_later(case: Case) -> tuple[Answer, ...]:
     if case.pregnancy.stage is not Stage.LATER:
         return _NOT_LATER
-    say = ("The support is weaker: the guideline's evidence in adults did not address pregnancy.",)
+    say = (
+        "The support is weaker: the guideline's evidence in adults did not address pregnancy.",
+    )
     return (Cap("pregnant, 14w0d or more", say, _use(case)),)
 
 
@@ -129,8 +161,8 @@ def _evaluate_later_line(case: Case) -> tuple[Answer, ...]:
     if state.stage is not Stage.LATER:
         return _NOT_LATER
     text = (
-        f"Patient is {_say_pregnant(case)}, {_say_age(state.dating)}. Consider benefit and risk with obstetrics; a severe "
-        "reaction can cause fetal bradycardia, so fetal monitoring; dose on the weight before pregnancy."
+        f"Patient is {_say_pregnant(case)}, {_say_age(state.dating)}. Consider benefit and risk with obstetrics, fetal "
+        "monitoring (a severe reaction can cause fetal bradycardia), and dosing on the weight before pregnancy."
     )
     return (Line(Rank.PREGNANCY, text, "pregnant, 14w0d or more", used=_use(case)),)
 
@@ -143,12 +175,24 @@ def _evaluate_unknown_age(case: Case) -> tuple[Answer, ...]:
         "Before 14w0d IV iron is contraindicated here: please record a delivery date or gestational age.",
     )
     because = "pregnant, gestational age unknown"
-    return (Verdict(Conclusion.INSUFFICIENT_DATA, because, "gestational age needed", say, _use(case)),)
+    return (
+        Verdict(
+            Conclusion.INSUFFICIENT_DATA,
+            because,
+            "gestational age needed",
+            say,
+            _use(case),
+        ),
+    )
 
 
 # ----------------------------------------------------------------------------------------- R-20d: status not certain
 
-_STATUS_CERTAIN = (NotApplicable("pregnant, or status on record, or not asked for at this age and sex"),)
+_STATUS_CERTAIN = (
+    NotApplicable(
+        "pregnant, or status on record, or not asked for at this age and sex"
+    ),
+)
 
 
 def _evaluate_status(case: Case) -> tuple[Answer, ...]:
@@ -158,10 +202,21 @@ def _evaluate_status(case: Case) -> tuple[Answer, ...]:
     answers = []
     if state.lapsed:
         answers.append(_name_lapsed(state.lapsed))
-    hedged = tuple(entry for entry in find_hedged(case.facts.conditions, PREGNANCY) if entry.is_active)
+    hedged = tuple(
+        entry
+        for entry in find_hedged(case.facts.conditions, PREGNANCY)
+        if entry.is_active
+    )
     if hedged:
         because = "pregnancy is named with a word of negation, family or screening"
-        answers.append(Line(Rank.PREGNANCY, explain_hedged(hedged, "pregnancy"), because, used=use_entries(hedged)))
+        answers.append(
+            Line(
+                Rank.PREGNANCY,
+                explain_hedged(hedged, "pregnancy"),
+                because,
+                used=use_entries(hedged),
+            )
+        )
     if state.needs_status_line:
         text = f"Pregnancy status not on record in the last {pregnancy.STATUS_KNOWN_DAYS} days: consider asking."
         answers.append(Line(Rank.PREGNANCY, text, "pregnancy status not on record"))
@@ -171,10 +226,12 @@ def _evaluate_status(case: Case) -> tuple[Answer, ...]:
 def _name_lapsed(lapsed: tuple[PregnancyEvidence, ...]) -> Line:
     newest = lapsed[0]
     text = (
-        f"Pregnancy was recorded on {newest.day} ({_SOURCES[newest.source]}), more than {pregnancy.EVIDENCE_DAYS} days ago, "
-        "so it is not counted. If it is over, correct the record."
+        f"Pregnancy was recorded on {newest.day} ({_SOURCES[newest.source]}), more than {pregnancy.EVIDENCE_DAYS} days "
+        "ago, so it is not counted. If it is over, correct the record."
     )
-    used = tuple(Used("pregnancy", "lapsed", one.reference, str(one.day or "")) for one in lapsed)
+    used = tuple(
+        Used("pregnancy", "lapsed", one.reference, str(one.day or "")) for one in lapsed
+    )
     return Line(Rank.PREGNANCY, text, "the evidence of pregnancy has lapsed", used=used)
 
 
