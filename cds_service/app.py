@@ -1,7 +1,7 @@
 """Builds everything once: settings in, Flask app out. The clock is read here and in the command line, nowhere else."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 from secrets import token_hex
 from time import perf_counter
@@ -10,17 +10,22 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 
 from cds_service import services
+from cds_service.admission import admit_anyone, admit_registered, published_keys
+from cds_service.clients import Clients, load_registry
+from cds_service.demo.routes import build_demo
 from cds_service.errors import ConfigurationError, Misdirected
+from cds_service.headers import add_security, cors_for_anyone, cors_for_listed
+from cds_service.knowledge.routes import build_knowledge
 from cds_service.operations import Log, build_health, build_log
-from cds_service.routes import ENTRY, build_routes, register_errors, render_error
+from cds_service.routes import ENTRY, Desk, build_routes, register_errors, render_error
 from cds_service.settings import Settings, is_loopback, load_settings
+from cds_service.store import Store, StoreDown, is_migrated, open_database
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-QUIET = frozenset(
-    {"/livez", "/readyz", "/metrics"}
-)  # asked every few seconds: logged at debug level only
+CLIENTS, STORE = "cds_service.clients", "cds_service.store"  # keys of `app.extensions`
+QUIET = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds: logged at debug level only
 
 
 def read_clock() -> datetime:
@@ -35,62 +40,90 @@ def create_app(
 ) -> Flask:
     """The WSGI application. Raises `ConfigurationError` when it cannot start as it is set up."""
     settings = settings or load_settings()
-    if not settings.is_demo:
-        # Until callers can be verified a registry must not leave the service open.
-        raise ConfigurationError(
-            "CDS_CLIENTS: protected mode is not part of this version; unset it to run in demo mode"
-        )
     log = log or build_log(settings.log_level)
     engine = services.build_engine(settings)
-    zone = settings.zone
+    clients = _load_clients(settings, log)
+    store, is_recording = _open_store(settings, log)
 
-    def today() -> date:
-        return (
-            clock().astimezone(zone).date()
-        )  # R-08a: the calendar day of the site; None is this machine's zone
+    def today(zone: tzinfo | None = settings.zone) -> date:
+        return clock().astimezone(zone).date()  # R-08a: the calendar day of the site; None is this machine's zone
 
     app = Flask("cds_service", static_folder=None, template_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # CH-079
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.merge_slashes = False  # a wrong address is 404, not a redirect in HTML
     register_errors(app, log)
-    app.register_blueprint(build_routes(engine, settings, today))
-    app.register_blueprint(build_health(lambda: bool(engine.services)))
-    app.wsgi_app = _surround(app.wsgi_app, settings, log)  # type: ignore[method-assign,assignment]
+    if clients is None:
+        admit = admit_anyone(engine.demo_client)
+        log.warning("demo mode: no login is asked for, synthetic patients only", mode="demo")
+    else:
+        admit = admit_registered(clients, store, settings, clock, published_keys(log).find)
+        app.extensions[CLIENTS] = clients
+    app.extensions[STORE] = store
+    desk = Desk(admit, clock, today, store, is_recording, settings)
+    app.register_blueprint(build_routes(engine, settings, desk))
+    app.register_blueprint(build_knowledge(engine, settings))
+    if settings.is_demo:
+        app.register_blueprint(build_demo(settings, today))
+    app.register_blueprint(build_health(lambda: bool(engine.services) and (clients is None or store.is_up())))
+    app.wsgi_app = _surround(app.wsgi_app, settings, log, clients)  # type: ignore[method-assign,assignment]
     return app
 
 
+def _load_clients(settings: Settings, log: Log) -> Clients | None:
+    """None in demo mode."""
+    path = settings.clients
+    return None if path is None else Clients(lambda: load_registry(path, settings), log)
+
+
+def _open_store(settings: Settings, log: Log) -> tuple[Store, bool]:
+    """The store, and whether calls are recorded: a demo works without a database."""
+
+    def report(event: str, kind: str, lost: int) -> None:
+        log.error(event, exception=kind, lost=lost)
+
+    engine = open_database(settings.database_url)
+    try:
+        is_ready = is_migrated(engine)
+    except StoreDown as wrong:
+        is_ready = False
+        log.error("the database does not answer", setting="CDS_DATABASE_URL", exception=str(wrong))
+    else:
+        if not is_ready and not settings.is_demo:
+            raise ConfigurationError("CDS_DATABASE_URL: the tables are missing or old; run `cds-service migrate` once")
+        if not is_ready:
+            log.warning("calls and feedback are not kept: run `cds-service migrate`", setting="CDS_DATABASE_URL")
+    return Store(engine, settings.record_queue, report), is_ready or not settings.is_demo
+
+
 def _surround(
-    inner: "WSGIApplication", settings: Settings, log: Log
+    inner: "WSGIApplication", settings: Settings, log: Log, clients: Clients | None
 ) -> "WSGIApplication":
     """What every answer has, also a refused or failed one: an id, CORS headers, one line in the log.
 
     Around Flask and not in its hooks: nothing that goes wrong inside escapes it, and it costs a third.
     """
-    is_own_host = _host_check(settings.demo_hosts)
+    is_own_host = _host_check(settings.demo_hosts) if clients is None else _any_host
+    cors = cors_for_anyone if clients is None else cors_for_listed(lambda: clients.registry.origins)
+    is_https = settings.public_url.startswith("https:")
 
-    def outer(
-        environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
+    def outer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         began = perf_counter()
         request_id = token_hex(8)
         entry: dict[str, Any] = {"request_id": request_id}
         environ[ENTRY] = entry
 
-        def start(
-            status: str, headers: list[tuple[str, str]], exc_info: Any = None
-        ) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             entry["route"], entry["status"] = _route(environ), int(status[:3])
             headers.append(("X-Request-Id", request_id))
-            headers += _cors_headers(environ)
+            headers += cors(environ)
+            add_security(headers, is_https=is_https)
             return start_response(status, headers, exc_info)
 
         if is_own_host(environ.get("HTTP_HOST", "")):
             body = inner(environ, start)
         else:
-            refusal = Misdirected(
-                "address the service by localhost, or list the host name in CDS_DEMO_HOSTS"
-            )
+            refusal = Misdirected("address the service by localhost, or list the host name in CDS_DEMO_HOSTS")
             body = render_error(refusal, entry)(environ, start)
         _log_request(log, environ, entry, began)
         return body
@@ -100,15 +133,11 @@ def _surround(
 
 def _route(environ: "WSGIEnvironment") -> str:
     """The pattern of the address and not the address, which may hold anything."""
-    rule = getattr(
-        environ.get("werkzeug.request"), "url_rule", None
-    )  # not there if Flask was never reached
+    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)  # not there if Flask was never reached
     return str(rule.rule) if rule is not None else "none"
 
 
-def _log_request(
-    log: Log, environ: "WSGIEnvironment", entry: dict[str, Any], began: float
-) -> None:
+def _log_request(log: Log, environ: "WSGIEnvironment", entry: dict[str, Any], began: float) -> None:
     """One line a request."""
     write = log.debug if entry.get("route") in QUIET else log.info
     write(
@@ -119,27 +148,9 @@ def _log_request(
     )
 
 
-# CH-226...CH-229 in demo mode: any origin, so never with credentials, on answers, errors and preflight alike. Not by
-# flask-cors: one constant header needs no matching of paths and origins on every call.
-_ANY_ORIGIN = [("Access-Control-Allow-Origin", "*")]
-_PREFLIGHT = [
-    *_ANY_ORIGIN,
-    ("Access-Control-Allow-Methods", "GET, POST, OPTIONS"),
-    ("Access-Control-Allow-Headers", "Authorization, Content-Type"),
-    ("Access-Control-Max-Age", "600"),
-]
-
-
-def _cors_headers(environ: "WSGIEnvironment") -> list[tuple[str, str]]:
-    if (
-        environ["REQUEST_METHOD"] != "OPTIONS"
-        or "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in environ
-    ):
-        return _ANY_ORIGIN
-    if "HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK" in environ:
-        # A public page, such as the CDS Hooks Sandbox, calls this machine.
-        return [*_PREFLIGHT, ("Access-Control-Allow-Private-Network", "true")]
-    return _PREFLIGHT
+def _any_host(_: str) -> bool:
+    """Protected mode: no answer depends on the Host header, and the proxy in front knows its names."""
+    return True
 
 
 def _host_check(listed: tuple[str, ...]) -> Callable[[str], bool]:

@@ -14,24 +14,14 @@ MOST_CAUTIONS = 7  # R-51
 NEVER_DROPPED = Rank.PREGNANCY  # R-51a: lines of ranks up to this one always stay
 
 
-def render_detail(
-    shop: Shop, decision: Decision, follow_up_note: str, *, names_order: bool
-) -> str:
+def render_detail(shop: Shop, decision: Decision, follow_up_note: str, *, names_order: bool) -> str:
     first = [line for _, line in decision.lines if line.rank is Rank.TSAT_MISSING]
     rest = [line for _, line in decision.lines if line.rank is not Rank.TSAT_MISSING]
-    reasons = [
-        sentence
-        for _, verdict in decision.verdicts
-        for sentence in verdict.say or (verdict.because,)
-    ]
+    reasons = [sentence for _, verdict in decision.verdicts for sentence in verdict.say or (verdict.because,)]
     reasons += [sentence for _, cap in decision.caps for sentence in cap.say]
     parts = [
         *(f"**{md.text(line.text)}**" for line in first),
-        *(
-            [f"Order: {md.text(quote(decision.case.order.name))}."]
-            if names_order
-            else []
-        ),
+        *([f"Order: {md.text(quote(decision.case.order.name))}."] if names_order else []),
         " ".join(md.text(sentence) for sentence in reasons),
         section("Check first", _cautions(rest)),
         section("Values used", _values(decision)),
@@ -46,17 +36,11 @@ def render_detail(
 
 def _cautions(lines: Sequence[Line]) -> list[str]:
     """At most seven, most dangerous first; ranks 1 to 8 are never dropped (R-51, R-51a)."""
-    shown = [
-        line
-        for place, line in enumerate(lines)
-        if place < MOST_CAUTIONS or line.rank <= NEVER_DROPPED
-    ]
+    shown = [line for place, line in enumerate(lines) if place < MOST_CAUTIONS or line.rank <= NEVER_DROPPED]
     texts = [md.text(line.text) for line in shown]
     dropped = len(lines) - len(shown)
     if dropped:
-        texts.append(
-            f"{dropped} more {'point' if dropped == 1 else 'points'}: see the decision trace."
-        )
+        texts.append(f"{dropped} more {'point' if dropped == 1 else 'points'}: see the decision trace.")
     return texts
 
 
@@ -76,9 +60,7 @@ def _values(decision: Decision) -> list[str]:
         if not reading.is_usable:
             continue
         notes = [note for note in (_conversion(reading), reading.caution) if note]
-        notes += [
-            remark.text for _, remark in decision.remarks if remark.section == key
-        ]
+        notes += [remark.text for _, remark in decision.remarks if remark.section == key]
         text = f"{name} {reading.shown}, {reading.day.isoformat() if reading.day else 'undated'}"
         lines.append(md.text(text + (f" ({'; '.join(notes)})" if notes else "")))
     return lines
@@ -102,16 +84,12 @@ def _set_aside(decision: Decision) -> list[str]:
     for gap in case.facts.gaps[:3]:
         lines.append(md.text(f"{gap.reference}: {gap.why}"))
     if len(case.facts.gaps) > 3:
-        lines.append(
-            f"{len(case.facts.gaps) - 3} more records could not be read: see the decision trace."
-        )
+        lines.append(f"{len(case.facts.gaps) - 3} more records could not be read: see the decision trace.")
     return lines
 
 
 def _rule_path(decision: Decision) -> list[str]:
-    path = [
-        f"{rule.id}: {md.text(verdict.because)}" for rule, verdict in decision.verdicts
-    ]
+    path = [f"{rule.id}: {md.text(verdict.because)}" for rule, verdict in decision.verdicts]
     path += [f"{rule.id}: {md.text(cap.because)}" for rule, cap in decision.caps]
     certainty = decision.verdicts[0][1].certainty
     if certainty:
@@ -133,6 +111,4 @@ def _remarks(decision: Decision) -> list[str]:
     by_section: dict[str, list[str]] = {}
     for _, remark in decision.remarks:
         by_section.setdefault(remark.section, []).append(md.text(remark.text))
-    return [
-        section(title, by_section[key]) for key, title in _SECTIONS if key in by_section
-    ]
+    return [section(title, by_section[key]) for key, title in _SECTIONS if key in by_section]

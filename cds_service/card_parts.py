@@ -70,9 +70,7 @@ class Stamp:
 
     @property
     def text(self) -> str:
-        return (
-            f"Knowledge {self.version} ({self.date}, {self.digest[:12]}; {self.review})"
-        )
+        return f"Knowledge {self.version} ({self.date}, {self.digest[:12]}; {self.review})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +133,7 @@ def _coding(coding: Coding) -> Json:
 
 
 def section(title: str, lines: Sequence[str]) -> str:
-    return (
-        f"**{title}**\n\n" + "\n".join(f"- {line}" for line in lines) if lines else ""
-    )
+    return f"**{title}**\n\n" + "\n".join(f"- {line}" for line in lines) if lines else ""
 
 
 def listed(names: Sequence[str]) -> str:
@@ -171,16 +167,8 @@ def course_of(shop: Shop, chart: Chart, decision: Decision) -> CourseRef:
 
 def _rls_reference(conditions: Iterable[ConditionEntry]) -> str | None:
     """The RLS entry to point at; references without an id are of no use to the client."""
-    entries = (
-        entry
-        for entry in conditions
-        if "rls" in entry.concepts and entry.is_active and entry.counts
-    )
+    entries = (entry for entry in conditions if "rls" in entry.concepts and entry.is_active and entry.counts)
     return next(
-        (
-            entry.reference
-            for entry in entries
-            if entry.reference.startswith("Condition/")
-        ),
+        (entry.reference for entry in entries if entry.reference.startswith("Condition/")),
         None,
     )

@@ -75,9 +75,7 @@ _REASONS = {
 }
 
 
-def render_cards(
-    shop: Shop, profile: Profile, chart: Chart, decisions: Sequence[Decision]
-) -> list[Json]:
+def render_cards(shop: Shop, profile: Profile, chart: Chart, decisions: Sequence[Decision]) -> list[Json]:
     """The cards of one reply, most important first where a client limits their number."""
     cards: list[Json] = []
     scheduled: set[str] = set()
@@ -85,11 +83,7 @@ def render_cards(
         if decision.conclusion is Conclusion.OUT_OF_SCOPE:
             continue
         schedule = Schedule.of(shop, chart, decision)
-        cards.append(
-            _recommendation(
-                shop, profile, chart, decision, schedule, names_order=len(decisions) > 1
-            )
-        )
+        cards.append(_recommendation(shop, profile, chart, decision, schedule, names_order=len(decisions) > 1))
         if schedule and schedule.missing and schedule.course.course not in scheduled:
             scheduled.add(schedule.course.course)
             cards.append(render_reassessment(shop, profile, decision, schedule))
@@ -117,9 +111,7 @@ def _recommendation(
         "uuid": str(uuid4()),
         "summary": summarise(decision),
         "indicator": _indicator(decision),
-        "detail": render_detail(
-            shop, decision, schedule.note if schedule else "", names_order=names_order
-        ),
+        "detail": render_detail(shop, decision, schedule.note if schedule else "", names_order=names_order),
         "source": source_of(shop, primary_source(lead[0].sources), decision.conclusion),
         "overrideReasons": override_reasons(shop, _REASONS[decision.conclusion]),
         "links": [
@@ -149,21 +141,13 @@ def summarise(decision: Decision) -> str:
         for name, reading in (("ferritin", case.ferritin), ("TSAT", case.tsat))
         if reading.is_usable
     ]
-    missing = [
-        name
-        for name, reading in (("ferritin", case.ferritin), ("TSAT", case.tsat))
-        if not reading.is_usable
-    ]
+    missing = [name for name, reading in (("ferritin", case.ferritin), ("TSAT", case.tsat)) if not reading.is_usable]
     if missing and decision.conclusion.is_supportive:
         values.append(f"{' and '.join(missing)} missing")
     head, tail = "".join(words), "; " + ", ".join(values) if values else ""
     if len(head) + len(tail) <= LONGEST_SUMMARY:
         return head + tail
-    return (
-        head
-        if len(head) <= LONGEST_SUMMARY
-        else head[: LONGEST_SUMMARY - 1].rstrip() + "\u2026"
-    )
+    return head if len(head) <= LONGEST_SUMMARY else head[: LONGEST_SUMMARY - 1].rstrip() + "\u2026"
 
 
 def _indicator(decision: Decision) -> str:
@@ -178,16 +162,12 @@ def _tests_to_offer(decision: Decision, chart: Chart) -> tuple[str, ...]:
     return tuple(test for test in wanted if test not in chart.drafted_tests)
 
 
-def _test_suggestion(
-    shop: Shop, chart: Chart, decision: Decision, tests: Sequence[str]
-) -> Json:
+def _test_suggestion(shop: Shop, chart: Chart, decision: Decision, tests: Sequence[str]) -> Json:
     when = decision.tests_not_before
     course = course_of(shop, chart, decision)
     names = listed([TEST_NAMES[test] for test in tests])
     note = SPECIMEN_NOTE + (
-        f" Not before {when.isoformat()}: iron given recently distorts the result (R-09)."
-        if when
-        else ""
+        f" Not before {when.isoformat()}: iron given recently distorts the result (R-09)." if when else ""
     )
     return {
         "label": f"Order {names}" + (f" for {when.isoformat()}" if when else ""),
@@ -197,9 +177,7 @@ def _test_suggestion(
             {
                 "type": "create",
                 "description": f"Order {TEST_NAMES[test]}",
-                "resource": orders.laboratory_request(
-                    shop.codes, course, "baseline", test, when, note
-                ),
+                "resource": orders.laboratory_request(shop.codes, course, "baseline", test, when, note),
             }
             for test in tests
         ],

@@ -67,9 +67,7 @@ def serve() -> None:
     help="The CDS Service asked; default the first that answers the hook.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the reply as JSON.")
-@click.option(
-    "--trace", is_flag=True, help="Print every rule with its outcome as a table."
-)
+@click.option("--trace", is_flag=True, help="Print every rule with its outcome as a table.")
 def evaluate(
     request_file: BinaryIO,
     as_of: datetime | None,
@@ -99,6 +97,24 @@ def evaluate(
     sys.exit(CARDS if reply.cards else NOTHING_TO_SAY)
 
 
+@main.command()
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print everything as JSON: rules, thresholds, codes, sources, hash."
+)
+def knowledge(as_json: bool) -> None:
+    """List the rules, the sources they rest on, and their state of review. The codes of CDS_VALUESETS are included."""
+    from cds_service import services
+    from cds_service.hooks import encode
+    from cds_service.knowledge.export import knowledge_export
+    from cds_service.knowledge.listing import print_knowledge
+
+    exported = knowledge_export(services.build_engine(_settings()).index)
+    if as_json:
+        click.echo(encode(exported).decode())
+    else:
+        print_knowledge(exported)
+
+
 def _answer(body: bytes, as_of: datetime | None, service_id: str | None) -> "Reply":
     """The pipeline of the service with plain values: no web framework, no clock but here."""
     from cds_service import services
@@ -112,9 +128,7 @@ def _answer(body: bytes, as_of: datetime | None, service_id: str | None) -> "Rep
             day = as_of.date() if as_of else _today(settings)
             return services.answer(engine, service, request, engine.demo_client, day)
     asked = f"the CDS Service {service_id}" if service_id else "no CDS Service"
-    raise BadRequest(
-        f"hook: {asked} {'does not answer' if service_id else 'answers'} {request.hook}"
-    )
+    raise BadRequest(f"hook: {asked} {'does not answer' if service_id else 'answers'} {request.hook}")
 
 
 def _today(settings: "Settings") -> date:
@@ -125,9 +139,7 @@ def _settings(**values: bool) -> "Settings":
     from cds_service.settings import load_settings, unknown_settings
 
     for name in unknown_settings():
-        click.echo(
-            f"Warning: {name} is no setting of this service; is it misspelt?", err=True
-        )
+        click.echo(f"Warning: {name} is no setting of this service; is it misspelt?", err=True)
     return load_settings(**values)
 
 
@@ -137,14 +149,8 @@ def _say_where(settings: "Settings") -> None:
             "Warning: CDS_DEMO=anywhere asks no login of any machine that can reach this one.",
             err=True,
         )
-    mode = (
-        "in demo mode, for synthetic patients only"
-        if settings.is_demo
-        else "for registered CDS Clients"
-    )
-    click.echo(
-        f"Serving CDS Hooks {mode}. Stop with Ctrl-C.\n\n  Discovery  {settings.public_url}/cds-services"
-    )
+    mode = "in demo mode, for synthetic patients only" if settings.is_demo else "for registered CDS Clients"
+    click.echo(f"Serving CDS Hooks {mode}. Stop with Ctrl-C.\n\n  Discovery  {settings.public_url}/cds-services")
     click.echo(f"  Try        curl -s {settings.public_url}/cds-services\n")
 
 

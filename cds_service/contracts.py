@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-if (
-    TYPE_CHECKING
-):  # imported when first used: it takes 0.1 s to load, and a good call never needs it
+if TYPE_CHECKING:  # imported when first used: it takes 0.1 s to load, and a good call never needs it
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError
 
@@ -24,9 +22,7 @@ LONGEST_NAME = 40
 LARGEST_EXPLAINED = 16 * 1024
 
 
-def find_mistakes(
-    entry_point: str, document: object, most: int = MOST_MISTAKES
-) -> tuple[str, ...]:
+def find_mistakes(entry_point: str, document: object, most: int = MOST_MISTAKES) -> tuple[str, ...]:
     """What is wrong with a message, as `member: words`, at most `most`; no value of the message is repeated.
 
     `entry_point` is discovery, request, response or feedback, with `:strict` (our own output) or `#envelope` appended.
@@ -43,9 +39,7 @@ def find_further_mistakes(body: bytes, first: str) -> tuple[str, ...]:
     return tuple(words for words in found if not words.startswith(f"{member}:"))
 
 
-_AT = re.compile(
-    r"^(?P<what>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$", re.DOTALL
-)
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _ABSENT = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
 _JSON_WORDS = {
     " | null`": "`",
@@ -85,9 +79,7 @@ def _validator(entry_point: str) -> "Draft202012Validator":
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$ref": NAMESPACE + entry_point,
     }
-    return Draft202012Validator(
-        reference, registry=_registry(), format_checker=FormatChecker()
-    )
+    return Draft202012Validator(reference, registry=_registry(), format_checker=FormatChecker())
 
 
 @cache
@@ -95,35 +87,19 @@ def _registry() -> Any:
     from referencing import Registry, Resource
 
     folder = files("cds_service") / "spec"
-    schemas = [
-        json.loads((folder / f"{name}.schema.json").read_text("utf-8"))
-        for name in MESSAGES
-    ]
-    return (
-        Registry()
-        .with_resources(
-            (schema["$id"], Resource.from_contents(schema)) for schema in schemas
-        )
-        .crawl()
-    )
+    schemas = [json.loads((folder / f"{name}.schema.json").read_text("utf-8")) for name in MESSAGES]
+    return Registry().with_resources((schema["$id"], Resource.from_contents(schema)) for schema in schemas).crawl()
 
 
 def _member(error: "ValidationError") -> str:
-    path = "".join(
-        f"[{step}]" if isinstance(step, int) else f".{_name(step)}"
-        for step in error.absolute_path
-    )
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{_name(step)}" for step in error.absolute_path)
     if error.validator in _MISSING:
         path += f".{error.message.split(chr(39))[1]}"  # the message starts with the name: 'hook' is a required property
     return path.removeprefix(".") or "the body"
 
 
 def _name(step: str) -> str:
-    return (
-        step
-        if step.isidentifier() and len(step) <= LONGEST_NAME
-        else repr(step[:LONGEST_NAME])
-    )
+    return step if step.isidentifier() and len(step) <= LONGEST_NAME else repr(step[:LONGEST_NAME])
 
 
 _MISSING = ("required", "dependentRequired")
@@ -142,9 +118,7 @@ def _words(error: "ValidationError") -> str:
         case "enum":
             return f"must be one of {', '.join(map(str, expected))}"
         case "pattern":
-            return (
-                "must not be blank" if expected == r"\S" else f"must match {expected}"
-            )
+            return "must not be blank" if expected == r"\S" else f"must match {expected}"
         case name if name in _EMPTY:
             return "must not be empty"
         case "anyOf":

@@ -74,14 +74,11 @@ class Service:
     prefetch: Mapping[str, str]
 
 
-def build_services(
-    index: CodeIndex, follow_up: str = "ServiceRequest"
-) -> tuple[Service, ...]:
+def build_services(index: CodeIndex, follow_up: str = "ServiceRequest") -> tuple[Service, ...]:
     """The services of this site; templates include the codes of its overlay."""
     templates = prefetch_templates(index, follow_up)
     return tuple(
-        Service("iv-iron-rls", hook, title, description, USAGE, templates)
-        for hook, title, description in _ORDER_HOOKS
+        Service("iv-iron-rls", hook, title, description, USAGE, templates) for hook, title, description in _ORDER_HOOKS
     )
 
 
@@ -114,16 +111,12 @@ def prefetch_templates(index: CodeIndex, follow_up: str) -> dict[str, str]:
         "conditions": f"Condition?{patient}",
     }
     for key, sets in OBSERVATIONS.items():
-        templates[key] = (
-            f"Observation?{patient}&code={index.search_tokens(*sets)}{NEWEST}"
-        )
+        templates[key] = f"Observation?{patient}&code={index.search_tokens(*sets)}{NEWEST}"
     templates["allergies"] = f"AllergyIntolerance?{patient}"
     templates["iron_administrations"] = f"MedicationAdministration?{patient}"
     templates["medications"] = f"MedicationRequest?{patient}"
     templates["medication_statements"] = f"MedicationStatement?{patient}"
-    templates["procedures"] = (
-        f"Procedure?{patient}&code={index.search_tokens(*PROCEDURES)}"
-    )
+    templates["procedures"] = f"Procedure?{patient}&code={index.search_tokens(*PROCEDURES)}"
     templates["follow_up"] = _follow_up_template(index, follow_up)
     return templates
 

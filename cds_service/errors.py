@@ -66,14 +66,15 @@ class BadRequest(CdsError):
 
 
 class Unauthorized(CdsError):
-    """401. Carries no reason: the answer is the same for every refused token."""
+    """401. The answer is the same for every refused token; `reason` is for the log alone (CH-218)."""
 
     status = 401
     issue_code = "login"
     title = "A valid bearer token is required"
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str = "") -> None:
         super().__init__()
+        self.reason = reason
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -124,9 +125,7 @@ class BodyTooLarge(CdsError):
     title = "The request body is too large"
 
     def __init__(self, limit: int) -> None:
-        super().__init__(
-            f"the body is larger than {limit:,} bytes; send less prefetch, or raise CDS_MAX_BODY_BYTES"
-        )
+        super().__init__(f"the body is larger than {limit:,} bytes; send less prefetch, or raise CDS_MAX_BODY_BYTES")
         self.limit = limit
 
 

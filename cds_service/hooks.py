@@ -69,9 +69,7 @@ class HookRequest(Struct, frozen=True, gc=False):
     hook: str
     hook_instance: str
     context: Context
-    selected: tuple[
-        DraftOrder, ...
-    ]  # the orders to speak about: the selected ones, at order-sign all
+    selected: tuple[DraftOrder, ...]  # the orders to speak about: the selected ones, at order-sign all
     prefetch: Mapping[str, Raw | None]
     fhir_server: str | None = None
     fhir_authorization: FhirAuthorization | None = None
@@ -125,9 +123,7 @@ _CONTEXTS: Mapping[str, msgspec.json.Decoder[_PatientView]] = {
     PATIENT_VIEW: msgspec.json.Decoder(_PatientView),
 }
 _Match = Callable[[str], object]
-_UUID: _Match = re.compile(
-    r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-).fullmatch
+_UUID: _Match = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
 _BARE_ID: _Match = re.compile(r"[^/\s]+").fullmatch
 _TYPE_AND_ID: _Match = re.compile(r"[A-Za-z0-9_]+/[A-Za-z0-9_.-]+").fullmatch
 _TYPE: _Match = re.compile(r"[A-Za-z]+").fullmatch
@@ -162,9 +158,7 @@ def _parse(body: bytes) -> HookRequest:
     _require(_UUID(envelope.hook_instance), "hookInstance", "must be a UUID")
     _check_access(envelope)
     context = _parse_context(decoder, envelope.context)
-    selected = (
-        _select(context) if envelope.hook == ORDER_SELECT else context.draft_orders
-    )
+    selected = _select(context) if envelope.hook == ORDER_SELECT else context.draft_orders
     access = envelope.fhir_authorization
     if access is not None and access.patient:
         _require(
@@ -172,10 +166,7 @@ def _parse(body: bytes) -> HookRequest:
             "fhirAuthorization.patient",
             "is not the patient of the context",
         )
-    prefetch = {
-        key: None if _is_null(value) else value
-        for key, value in (envelope.prefetch or {}).items()
-    }
+    prefetch = {key: None if _is_null(value) else value for key, value in (envelope.prefetch or {}).items()}
     return HookRequest(
         envelope.hook,
         envelope.hook_instance,
@@ -190,19 +181,13 @@ def _parse(body: bytes) -> HookRequest:
 def _check_access(envelope: _Envelope) -> None:
     """CH-039, CH-104."""
     if envelope.fhir_server is not None:
-        _require(
-            _URL(envelope.fhir_server), "fhirServer", "must be an http or https URL"
-        )
+        _require(_URL(envelope.fhir_server), "fhirServer", "must be an http or https URL")
     access = envelope.fhir_authorization
     if access is None:
         return
     _require(envelope.fhir_server, "fhirServer", "is missing beside fhirAuthorization")
-    _require(
-        access.token_type == "Bearer", "fhirAuthorization.token_type", "must be Bearer"
-    )
-    _require(
-        access.expires_in >= 0, "fhirAuthorization.expires_in", "must not be negative"
-    )
+    _require(access.token_type == "Bearer", "fhirAuthorization.token_type", "must be Bearer")
+    _require(access.expires_in >= 0, "fhirAuthorization.expires_in", "must not be negative")
     for name in ("access_token", "scope", "subject"):
         _require(
             getattr(access, name).strip(),
@@ -232,13 +217,9 @@ def _parse_context(decoder: msgspec.json.Decoder[_PatientView], raw: Raw) -> Con
             "context.encounterId",
             "must be a bare id, without type, slash or blank",
         )
-    drafts = (
-        _parse_orders(context.draft_orders) if isinstance(context, _OrderSign) else ()
-    )
+    drafts = _parse_orders(context.draft_orders) if isinstance(context, _OrderSign) else ()
     selections = tuple(context.selections) if isinstance(context, _OrderSelect) else ()
-    return Context(
-        context.user_id, context.patient_id, context.encounter_id, selections, drafts
-    )
+    return Context(context.user_id, context.patient_id, context.encounter_id, selections, drafts)
 
 
 def _parse_orders(bundle: _Bundle) -> tuple[DraftOrder, ...]:
@@ -249,10 +230,7 @@ def _parse_orders(bundle: _Bundle) -> tuple[DraftOrder, ...]:
         "must be Bundle",
     )
     _require(bundle.entry, "context.draftOrders.entry", "must not be empty")
-    return tuple(
-        _parse_order(number, entry.resource)
-        for number, entry in enumerate(bundle.entry)
-    )
+    return tuple(_parse_order(number, entry.resource) for number, entry in enumerate(bundle.entry))
 
 
 def _parse_order(number: int, raw: Raw) -> DraftOrder:
@@ -279,9 +257,7 @@ def _select(context: Context) -> tuple[DraftOrder, ...]:
             member,
             "must be Type/id, such as MedicationRequest/1",
         )
-        _require(
-            selection in drafts, member, "names no resource in context.draftOrders"
-        )
+        _require(selection in drafts, member, "names no resource in context.draftOrders")
     wanted = frozenset(context.selections)
     return tuple(order for order in context.draft_orders if order.reference in wanted)
 
@@ -307,20 +283,12 @@ def _refuse_non_utf8(body: bytes) -> None:
         raise BadRequest(f"the body is not UTF-8 at byte {wrong.start}") from None
 
 
-encode = msgspec.json.Encoder(
-    decimal_format="number"
-).encode  # FHIR decimals are JSON numbers, digits as given
+encode = msgspec.json.Encoder(decimal_format="number").encode  # FHIR decimals are JSON numbers, digits as given
 
 
-def render_response(
-    cards: Sequence[Mapping[str, Any]], extension: Mapping[str, Any] | None = None
-) -> bytes:
+def render_response(cards: Sequence[Mapping[str, Any]], extension: Mapping[str, Any] | None = None) -> bytes:
     """The body of a 200 (CH-110...CH-112): `cards` always, `extension` only if it has content (CH-005)."""
-    encoded = encode(
-        {"cards": cards, "extension": extension} if extension else {"cards": cards}
-    )
+    encoded = encode({"cards": cards, "extension": extension} if extension else {"cards": cards})
     if b"NaN" in encoded or b"Infinity" in encoded:
-        msgspec.json.decode(
-            encoded
-        )  # as a number neither is JSON: better a fault than an unreadable card (CH-002)
+        msgspec.json.decode(encoded)  # as a number neither is JSON: better a fault than an unreadable card (CH-002)
     return encoded

@@ -22,9 +22,7 @@ def stamp(index: CodeIndex) -> Stamp:
 
 def digest(index: CodeIndex) -> str:
     """SHA-256 of everything a decision rests on that can be written down; the same on every machine."""
-    rules = msgspec.json.encode(
-        [describe_rule(rule) for rule in RULES], order="deterministic"
-    )
+    rules = msgspec.json.encode([describe_rule(rule) for rule in RULES], order="deterministic")
     return sha256(rules + index.content()).hexdigest()
 
 
@@ -35,9 +33,6 @@ def describe_rule(rule: Rule) -> dict[str, Any]:
         "version": rule.version,
         "phase": rule.phase.name.lower(),
         "inputs": list(rule.inputs),
-        "thresholds": [
-            {"name": one.name, "value": str(one.value), "unit": one.unit}
-            for one in rule.thresholds
-        ],
+        "thresholds": [{"name": one.name, "value": str(one.value), "unit": one.unit} for one in rule.thresholds],
         "sources": [source.id for source in rule.sources],
     }

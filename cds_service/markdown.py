@@ -20,10 +20,7 @@ def text(sentence: str) -> str:
     """One of our sentences: quoted chart text escaped, angle brackets of our own as entities ("<5 ng/mL")."""
     if MARK not in sentence:
         return _angles(sentence)
-    return "".join(
-        escape(part) if place % 2 else _angles(part)
-        for place, part in enumerate(sentence.split(MARK))
-    )
+    return "".join(escape(part) if place % 2 else _angles(part) for place, part in enumerate(sentence.split(MARK)))
 
 
 def _angles(words: str) -> str:

@@ -38,7 +38,7 @@ ALLOWED_KEYS = frozenset(
             "rules",
             "knowledge",
         ),  # a call
-        *("issue", "reason", "exception", "frames"),  # an error
+        *("issue", "reason", "exception", "frames", "lost"),  # an error
         *("setting", "address", "workers", "threads", "mode", "version"),  # the set-up
     )
 )
@@ -67,16 +67,12 @@ def build_log(level: str = "info") -> Log:
             _keep_allowed,
             _render,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            getattr(logging, level.upper())
-        ),
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
     ).bind()
     return bound
 
 
-def _keep_allowed(
-    _: object, __: str, entry: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
+def _keep_allowed(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     if entry.keys() <= ALLOWED_KEYS:
         return entry
     kept = {key: value for key, value in entry.items() if key in ALLOWED_KEYS}
@@ -133,11 +129,7 @@ def _places(fault: BaseException) -> list[str]:
 
 def _short(filename: str) -> str:
     path = Path(filename)
-    return (
-        str(path.relative_to(_PACKAGES))
-        if path.is_relative_to(_PACKAGES)
-        else "/".join(path.parts[-2:])
-    )
+    return str(path.relative_to(_PACKAGES)) if path.is_relative_to(_PACKAGES) else "/".join(path.parts[-2:])
 
 
 def build_health(is_ready: Callable[[], bool]) -> Blueprint:

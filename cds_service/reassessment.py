@@ -62,18 +62,10 @@ class Schedule:
         case = decision.case
         anchor, provisional = doses.anchor(case)
         ours = course_of(shop, chart, decision)
-        mine = [
-            one
-            for one in case.facts.arranged
-            if _is_of_course(one, ours.course, anchor)
-        ]
+        mine = [one for one in case.facts.arranged if _is_of_course(one, ours.course, anchor)]
         known = {one.contact for one in mine if one.test is None}
         planned = plan(anchor)
-        missing = tuple(
-            one
-            for one in planned
-            if one.contact.id not in known and one.window_last >= case.as_of
-        )
+        missing = tuple(one for one in planned if one.contact.id not in known and one.window_last >= case.as_of)
         if mine:
             ours = CourseRef(
                 ours.patient_id,
@@ -83,9 +75,7 @@ class Schedule:
                 ours.based_on,
             )
         others = [
-            one
-            for one in case.facts.arranged
-            if one not in mine and one.test is None and one.status not in _CLOSED
+            one for one in case.facts.arranged if one not in mine and one.test is None and one.status not in _CLOSED
         ]
         tests = frozenset(f"{one.contact}.{one.test}" for one in mine if one.test)
         return cls(
@@ -115,10 +105,7 @@ def _is_of_course(one: ArrangedContact, course: str, anchor: date) -> bool:
         return True
     if one.due is None:
         return False
-    return any(
-        abs((implied - anchor).days) <= SAME_COURSE_DAYS
-        for implied in implied_anchors(one.contact, one.due)
-    )
+    return any(abs((implied - anchor).days) <= SAME_COURSE_DAYS for implied in implied_anchors(one.contact, one.due))
 
 
 def _schedule_note(
@@ -130,31 +117,16 @@ def _schedule_note(
     if mine and not missing:
         notes.append("Follow-up of this course is arranged.")
     if others:
-        when = listed(
-            sorted(
-                {
-                    f"{one.contact} ({one.due.isoformat() if one.due else 'undated'})"
-                    for one in others
-                }
-            )
-        )
-        notes.append(
-            f"Contacts of an earlier course are still open: {when}. Consider cancelling them."
-        )
+        when = listed(sorted({f"{one.contact} ({one.due.isoformat() if one.due else 'undated'})" for one in others}))
+        notes.append(f"Contacts of an earlier course are still open: {when}. Consider cancelling them.")
     return " ".join(notes)
 
 
-def render_reassessment(
-    shop: Shop, profile: Profile, decision: Decision, schedule: Schedule
-) -> Json:
-    targets = ", ".join(
-        f"{one.contact.title} {one.target.isoformat()}" for one in schedule.missing
-    )
+def render_reassessment(shop: Shop, profile: Profile, decision: Decision, schedule: Schedule) -> Json:
+    targets = ", ".join(f"{one.contact.title} {one.target.isoformat()}" for one in schedule.missing)
     card: Json = {
         "uuid": str(uuid4()),
-        "summary": _fit(
-            f"Schedule RLS reassessment after {product_name(decision).lower()}: {targets}"
-        ),
+        "summary": _fit(f"Schedule RLS reassessment after {product_name(decision).lower()}: {targets}"),
         "indicator": "info",
         "detail": _reassessment_detail(shop, decision, schedule),
         "source": source_of(shop, A1, "reassessment"),
@@ -186,10 +158,7 @@ def _reassessment_detail(shop: Shop, decision: Decision, schedule: Schedule) -> 
         if schedule.is_provisional
         else "."
     )
-    contacts = [
-        md.text(f"{one.contact.title}: {_contact_note(one)}")
-        for one in schedule.missing
-    ]
+    contacts = [md.text(f"{one.contact.title}: {_contact_note(one)}") for one in schedule.missing]
     parts = [
         basis,
         section("Contacts", contacts),
@@ -207,15 +176,11 @@ def _contact_note(planned: Planned) -> str:
     )
 
 
-def _schedule_suggestion(
-    shop: Shop, profile: Profile, decision: Decision, schedule: Schedule
-) -> Json:
+def _schedule_suggestion(shop: Shop, profile: Profile, decision: Decision, schedule: Schedule) -> Json:
     actions = []
     for planned in schedule.missing:
         note = _contact_note(planned) + _baseline(decision)
-        resource = orders.contact_resource(
-            profile.follow_up, shop.codes, schedule.course, planned, note
-        )
+        resource = orders.contact_resource(profile.follow_up, shop.codes, schedule.course, planned, note)
         actions.append(
             create_action(
                 f"Reassessment {planned.contact.title}, {planned.target.isoformat()}",
@@ -224,9 +189,7 @@ def _schedule_suggestion(
         )
         if not profile.separate_tests:
             continue
-        for test in dict.fromkeys(
-            PANEL.get(test, test) for test in planned.contact.tests_to_order
-        ):
+        for test in dict.fromkeys(PANEL.get(test, test) for test in planned.contact.tests_to_order):
             if f"{planned.contact.id}.{test}" not in schedule.arranged_tests:
                 request = orders.laboratory_request(
                     shop.codes,
@@ -244,9 +207,7 @@ def _schedule_suggestion(
                 )
     count = len(schedule.missing)
     label = (
-        "Schedule all reassessments"
-        if count == len(schedule.planned)
-        else f"Schedule {count} missing reassessments"
+        "Schedule all reassessments" if count == len(schedule.planned) else f"Schedule {count} missing reassessments"
     )
     return {
         "label": label,
@@ -257,11 +218,7 @@ def _schedule_suggestion(
 
 
 def _baseline(decision: Decision) -> str:
-    dated = [
-        score
-        for score in decision.case.facts.severity
-        if score.day and score.day.last <= decision.case.as_of
-    ]
+    dated = [score for score in decision.case.facts.severity if score.day and score.day.last <= decision.case.as_of]
     if not dated:
         return " No baseline severity score found: record one before the infusion."
     latest = max(
@@ -276,7 +233,5 @@ def _what_to_expect(decision: Decision) -> list[str]:
     reading = decision.case.ferritin
     lines = list(WHAT_TO_EXPECT)
     if reading.is_usable:
-        lines[2] += (
-            f" This patient's ferritin is {reading.shown}; it is context, not a forecast."
-        )
+        lines[2] += f" This patient's ferritin is {reading.shown}; it is context, not a forecast."
     return [md.text(line) for line in lines]

@@ -1,7 +1,9 @@
 """CDS Hooks over HTTP: bytes in, bytes out, and every error as a status code with an OperationOutcome."""
 
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
+from functools import cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -34,28 +36,54 @@ JSON = "application/json"
 ENTRY = "cds_service.entry"  # key of the WSGI environment: what the log will say about this request
 
 
-def build_routes(
-    engine: Engine, settings: Settings, today: Callable[[], date]
-) -> Blueprint:
-    """Discovery and the service calls (CH-013, CH-023)."""
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the routes need beside the engine: the door, the clock, and where things are kept."""
+
+    admit: Admit
+    now: Callable[[], datetime]
+    today: Callable[[tzinfo | None], date]
+    store: Store
+    is_recording: bool
+    settings: Settings
+
+    @property
+    def pseudonym_key(self) -> bytes | None:
+        key = self.settings.pseudonym_key
+        return key.get_secret_value().encode() if key else None
+
+    @property
+    def encrypt(self) -> Encrypt | None:
+        """None: comments are dropped (CH-192)."""
+        key = self.settings.comment_key
+        if key is None:
+            return None
+        box = Fernet(key.get_secret_value())
+        return lambda comment: box.encrypt(comment.encode())
+
+
+def build_routes(engine: Engine, settings: Settings, desk: Desk) -> Blueprint:
+    """Discovery, the service calls and feedback (CH-013, CH-023, CH-175)."""
     rim = Blueprint("cds_services", __name__)
-    discovery = encode(render_discovery(engine.services))
-    offers = _by_id_and_hook(engine.services)
+    encrypt, pseudonym_key, knowledge = desk.encrypt, desk.pseudonym_key, _knowledge(engine)
+
+    @cache
+    def offers(follow_up: str) -> "Offers":
+        return Offers.of(engine, follow_up)
 
     @rim.get("/cds-services")
     def discover() -> Response:
-        return Response(discovery, content_type=JSON)
+        admitted = desk.admit(request.environ, DISCOVERY, request.environ[ENTRY])
+        return Response(offers(_follow_up(admitted.client)).document, content_type=JSON)
 
     @rim.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
         began = perf_counter()
         environ = request.environ
         entry = environ[ENTRY]
-        hooks = offers.get(service_id)
-        if hooks is None:
-            raise NotFound(
-                "there is no CDS Service with this id; GET /cds-services lists those on offer"
-            )
+        admitted = desk.admit(environ, Endpoint(f"/cds-services/{service_id}"), entry)
+        client = admitted.client
+        hooks = offers(_follow_up(client)).find(service_id)
         hook_request = parse_request(read_body(environ, settings.max_body_bytes))
         entry["service"], entry["hook"], entry["hook_instance"] = (
             service_id,
@@ -64,18 +92,43 @@ def build_routes(
         )
         service = hooks.get(hook_request.hook)
         if service is None:
-            raise BadRequest(
-                f"hook: this CDS Service answers {' and '.join(hooks)}, not {hook_request.hook}"
-            )
+            raise BadRequest(f"hook: this CDS Service answers {' and '.join(hooks)}, not {hook_request.hook}")
         parsed = perf_counter()
-        reply = services.answer(
-            engine, service, hook_request, engine.demo_client, today()
-        )
+        name = pseudonym(pseudonym_key, client.name, hook_request.context.patient_id) if pseudonym_key else None
+        is_shown = is_live(client.live_share, name)
+        outcome: str = ServiceFault.issue_code
+        reply: Reply = NOTHING
+        try:
+            reply = services.answer(engine, service, hook_request, client, desk.today(client.zone))
+            outcome = reply.outcome
+        except CdsError as refusal:
+            outcome = refusal.issue_code
+            raise
+        finally:
+            if desk.is_recording:
+                desk.store.record_call(
+                    call_row(
+                        entry["request_id"],
+                        desk.now(),
+                        client.name,
+                        admitted.tenant,
+                        service_id,
+                        hook_request,
+                        outcome,
+                        shown=is_shown,
+                        duration_ms=(perf_counter() - began) * 1000,
+                        knowledge=knowledge,
+                        patient_pseudonym=name if settings.keep_pseudonym else None,
+                        cards=reply.cards,
+                        decisions=reply.decisions,
+                    )
+                )
         answered = perf_counter()
-        entry["outcome"], entry["cards"] = reply.outcome, len(reply.cards)
-        response = Response(
-            render_response(reply.cards, reply.extension), content_type=JSON
-        )
+        entry["outcome"], entry["cards"] = outcome, len(reply.cards)
+        if not is_shown:  # only cards are withheld: errors were raised above
+            entry["mode"] = "silent"
+            reply = NOTHING
+        response = Response(render_response(reply.cards, reply.extension), content_type=JSON)
         if settings.server_timing:
             stages = {
                 "parse": parsed - began,
@@ -87,23 +140,64 @@ def build_routes(
             )
         return response
 
+    @rim.post("/cds-services/<service_id>/feedback")
+    def feedback(service_id: str) -> Response:
+        environ = request.environ
+        entry = environ[ENTRY]
+        path = f"/cds-services/{service_id}"
+        # CH-209: a token for the service is good for its feedback, too; it can be used once all the same.
+        admitted = desk.admit(environ, Endpoint(f"{path}/feedback", (path,)), entry)
+        offers(_follow_up(admitted.client)).find(service_id)
+        entry["service"] = service_id
+        batch = parse_feedback(read_body(environ, settings.max_body_bytes))
+        rows = feedback_rows(batch.items, admitted.client.name, service_id, desk.now(), encrypt)
+        try:
+            kept = desk.store.record_feedback(rows)
+        except StoreDown as wrong:
+            entry["exception"] = str(wrong)
+            raise Overloaded("the feedback could not be kept; send it again", SECONDS_TO_COME_BACK) from None
+        entry["items"], entry["kept"], entry["refused"] = len(rows), kept, len(batch.refused)
+        refused = [{"item": place, "diagnostics": words} for place, words in batch.refused]
+        answer = {"accepted": len(rows), **({"refused": refused} if refused else {})}  # CH-189, CH-190
+        return Response(encode(answer), content_type=JSON)
+
     return rim
+
+
+DISCOVERY = Endpoint("/cds-services")  # CH-208
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What a client is offered: prefetch templates depend on the follow-up resource it works with."""
+
+    document: bytes
+    table: Mapping[str, Mapping[str, Service]]
+
+    @classmethod
+    def of(cls, engine: Engine, follow_up: str) -> "Offers":
+        is_default = follow_up == Profile().follow_up
+        offered = engine.services if is_default else build_services(engine.index, follow_up)
+        return cls(encode(render_discovery(offered)), _by_id_and_hook(offered))
+
+    def find(self, service_id: str) -> Mapping[str, Service]:
+        """By hook. Raises `NotFound`."""
+        hooks = self.table.get(service_id)
+        if hooks is None:
+            raise NotFound("there is no CDS Service with this id; GET /cds-services lists those on offer")
+        return hooks
 
 
 def read_body(environ: "WSGIEnvironment", limit: int) -> bytes:
     """The JSON body, never holding more than `limit` bytes, whether or not the client said its length."""
-    _require_json(
-        environ.get("CONTENT_TYPE", ""), environ.get("HTTP_CONTENT_ENCODING", "")
-    )
+    _require_json(environ.get("CONTENT_TYPE", ""), environ.get("HTTP_CONTENT_ENCODING", ""))
     length = get_content_length(environ)
     if length is not None and length > limit:
         raise BodyTooLarge(limit)
     if length is None and not environ.get("wsgi.input_terminated"):
         return b""  # a server that cannot end a body of unknown length: reading it would wait for ever
     try:
-        body: bytes = environ["wsgi.input"].read(
-            limit + 1 if length is None else length
-        )
+        body: bytes = environ["wsgi.input"].read(limit + 1 if length is None else length)
     except Exception as broken:  # of the server, which we do not know: connection lost, malformed chunk
         raise BadRequest("the body could not be received completely") from broken
     if len(body) > limit:
@@ -140,21 +234,15 @@ def register_errors(app: Flask, log: Log) -> None:
         if original is not None:
             return fail(original)
         if error.code is None or error.code < 400:
-            return Response(
-                error.get_response().response, error.code, error.get_headers()
-            )
-        return render_error(
-            _translate(error, app.config["MAX_CONTENT_LENGTH"]), request.environ[ENTRY]
-        )
+            return Response(error.get_response().response, error.code, error.get_headers())
+        return render_error(_translate(error, app.config["MAX_CONTENT_LENGTH"]), request.environ[ENTRY])
 
     @app.errorhandler(Exception)
     def fail(fault: Exception) -> Response:
         entry = request.environ[ENTRY]
         log.error("fault", request_id=entry["request_id"], **describe_fault(fault))
         return render_error(
-            ServiceFault(
-                f"the log of the service says more under request id {entry['request_id']}"
-            ),
+            ServiceFault(f"the log of the service says more under request id {entry['request_id']}"),
             entry,
         )
 
@@ -165,15 +253,11 @@ def _translate(error: HTTPException, limit: int) -> CdsError:
         case 404:
             return NotFound("GET /cds-services lists what is on offer")
         case 405:
-            return MethodNotAllowed(
-                tuple(sorted(getattr(error, "valid_methods", None) or ()))
-            )
+            return MethodNotAllowed(tuple(sorted(getattr(error, "valid_methods", None) or ())))
         case 413:
             return BodyTooLarge(limit)
         case 415:
-            return UnsupportedMediaType(
-                "send the body as Content-Type: application/json"
-            )
+            return UnsupportedMediaType("send the body as Content-Type: application/json")
         case code if code is not None and code < 500:
             return OtherRefusal(code)
         case _:

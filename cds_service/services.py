@@ -19,6 +19,7 @@ from cds_service.clinical.model import Conclusion, IronOrder, PatientFacts
 from cds_service.clinical.rules import RULES, scope
 from cds_service.errors import ConfigurationError, PreconditionFailed
 from cds_service.fhir import iron_orders, reader
+from cds_service.fhir.addresses import AllowedBase
 from cds_service.fhir.orders import OrderCodes
 from cds_service.fhir.prefetch import Settled, State, settle
 from cds_service.fhir.wire import ReadContext, Resolver
@@ -37,6 +38,8 @@ class Client:
     profile: Profile
     label: str  # product label profile (R-32)
     zone: ZoneInfo | None  # its site's zone (R-08a)
+    fhir_bases: tuple[AllowedBase, ...] = ()  # the only servers contacted for it
+    live_share: int = 100  # per cent of patients whose cards are shown; 0 is silent mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +96,7 @@ def build_engine(settings: Settings) -> Engine:
                 *(f"{one}/NamingSystem/reassessment" for one in former),
             }
         ),
-        demo_client=Client(
-            "demo", Profile(trace=settings.trace), settings.label, settings.zone
-        ),
+        demo_client=Client("demo", Profile(trace=settings.trace), settings.label, settings.zone),
     )
 
 
@@ -129,20 +130,13 @@ def answer(
     )
     chosen = frozenset(request.selected)
     session = read_session(context, request, chosen)
-    selected = {
-        draft_reference(place, one)
-        for place, one in enumerate(request.context.draft_orders)
-        if one in chosen
-    }
+    selected = {draft_reference(place, one) for place, one in enumerate(request.context.draft_orders) if one in chosen}
     evaluated = [order for order in session if order.reference in selected]
     if not evaluated:
         return NOTHING
     settled = settle_all(service, request)
     facts = read_facts(context, settled, request, session)
-    decisions = tuple(
-        decide(RULES, Case(one, session, facts, as_of, request.hook, client.label))
-        for one in evaluated
-    )
+    decisions = tuple(decide(RULES, Case(one, session, facts, as_of, request.hook, client.label)) for one in evaluated)
     return _reply(engine, client, request, context, settled, decisions)
 
 
@@ -151,17 +145,13 @@ def draft_reference(place: int, draft: DraftOrder) -> str:
     return draft.reference or f"{draft.resource_type}/entry-{place + 1}"
 
 
-def read_session(
-    context: ReadContext, request: HookRequest, chosen: frozenset[DraftOrder]
-) -> tuple[IronOrder, ...]:
+def read_session(context: ReadContext, request: HookRequest, chosen: frozenset[DraftOrder]) -> tuple[IronOrder, ...]:
     """The parenteral-iron orders of the session that R-01 leaves in scope, in the order of the Bundle."""
     drafts = request.context.draft_orders
     resolve = _resolver(drafts)
     orders = []
     for place, draft in enumerate(drafts):
-        read = iron_orders.read_order(
-            context, draft_reference(place, draft), draft.raw, resolve
-        )
+        read = iron_orders.read_order(context, draft_reference(place, draft), draft.raw, resolve)
         if isinstance(read, iron_orders.UnreadableOrder):
             if draft in chosen:
                 why = f"the drug of a selected order cannot be read: nothing resolves {read.reference}"
@@ -180,16 +170,10 @@ def _resolver(drafts: Sequence[DraftOrder]) -> Resolver:
 def settle_all(service: discovery.Service, request: HookRequest) -> dict[str, Settled]:
     """Each announced key; other keys are never read (CH-095). Required and unobtainable is 412 (CH-091)."""
     settled = {key: settle(request.prefetch, key) for key in service.prefetch}
-    lost = tuple(
-        key
-        for key in discovery.REQUIRED
-        if settled[key].state in (State.MISSING, State.FAILED)
-    )
+    lost = tuple(key for key in discovery.REQUIRED if settled[key].state in (State.MISSING, State.FAILED))
     if lost:
         reasons = "; ".join(f"{key}: {settled[key].why}" for key in lost)
-        raise PreconditionFailed(
-            lost, f"required data could not be obtained ({reasons})"
-        )
+        raise PreconditionFailed(lost, f"required data could not be obtained ({reasons})")
     return settled
 
 
@@ -203,14 +187,8 @@ def read_facts(
     session: Sequence[IronOrder],
 ) -> PatientFacts:
     """FHIR to facts; keys that could not be obtained are named, not taken for empty (3.1)."""
-    unavailable = {
-        key: str(one.state)
-        for key, one in settled.items()
-        if one.state in _NOT_ANSWERED
-    }
-    data: Mapping[str, Sequence[msgspec.Raw]] = {
-        key: one.resources for key, one in settled.items()
-    }
+    unavailable = {key: str(one.state) for key, one in settled.items() if one.state in _NOT_ANSWERED}
+    data: Mapping[str, Sequence[msgspec.Raw]] = {key: one.resources for key, one in settled.items()}
     drafts = [draft.raw for draft in request.context.draft_orders]
     known = frozenset(order.reference for order in session)
     return reader.read_facts(context, data, unavailable, drafts, session=known)
@@ -225,29 +203,17 @@ def _reply(
     decisions: tuple[Decision, ...],
 ) -> Reply:
     drafts = [draft.raw for draft in request.context.draft_orders]
-    chart = Chart(
-        request.context.patient_id, iron_orders.read_drafted_tests(context, drafts)
-    )
+    chart = Chart(request.context.patient_id, iron_orders.read_drafted_tests(context, drafts))
     cards = render_cards(engine.shop, client.profile, chart, decisions)
     if not cards:
         return NOTHING
-    extension = (
-        {EXTENSION: _trace(engine, settled, decisions)}
-        if client.profile.trace
-        else None
-    )
+    extension = {EXTENSION: _trace(engine, settled, decisions)} if client.profile.trace else None
     return Reply(cards, extension, "cards", decisions)
 
 
-def _trace(
-    engine: Engine, settled: Mapping[str, Settled], decisions: Sequence[Decision]
-) -> Json:
+def _trace(engine: Engine, settled: Mapping[str, Settled], decisions: Sequence[Decision]) -> Json:
     stamp = engine.shop.stamp
-    shown = [
-        decision
-        for decision in decisions
-        if decision.conclusion is not Conclusion.OUT_OF_SCOPE
-    ]
+    shown = [decision for decision in decisions if decision.conclusion is not Conclusion.OUT_OF_SCOPE]
     return {
         "knowledge": {
             "version": stamp.version,

@@ -1,5 +1,6 @@
 """The environment, read once at start and frozen: every `CDS_*` setting with its default and what it does."""
 
+import base64
 import ipaddress
 import os
 from collections.abc import Iterable, Mapping
@@ -10,13 +11,15 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cds_service.errors import ConfigurationError
 
 PREFIX = "CDS_"
 MEBIBYTE = 1024 * 1024
+SHORTEST_SECRET = 32  # characters
+FERNET_KEY_BYTES = 32
 Names = Annotated[tuple[str, ...], NoDecode]  # comma-separated in the environment
 
 
@@ -74,9 +77,7 @@ class Settings(BaseSettings):
         None,
         description="IANA zone of the site, for calendar dates. Unset: the zone of this machine.",
     )
-    label: Literal["us", "eu"] = Field(
-        "us", description="Product limits by US or EU label: us or eu."
-    )
+    label: Literal["us", "eu"] = Field("us", description="Product limits by US or EU label: us or eu.")
     demo: Literal["", "anywhere"] = Field(
         "",
         description="`anywhere` lets demo mode listen on other than loopback, as in a container. It asks for no login.",
@@ -93,6 +94,28 @@ class Settings(BaseSettings):
         8 * MEBIBYTE,
         ge=1024,
         description="Largest request body in bytes; more is answered with 413.",
+    )
+    clock_skew_seconds: int = Field(
+        30, ge=0, le=300, description="How far the clock of a CDS Client may be off when its token is judged."
+    )
+    token_lifetime_seconds: int = Field(
+        3600, ge=60, le=86_400, description="Longest time from `iat` to `exp` of a token; longer ones are refused."
+    )
+    pseudonym_key: SecretStr | None = Field(
+        None,
+        description="Secret, at least 32 characters, from which patients' pseudonyms are made. Unset: none are made.",
+    )
+    keep_pseudonym: bool = Field(
+        True, description="Keep the pseudonym with each call. Off: it only decides who is live in a staged rollout."
+    )
+    comment_key: SecretStr | None = Field(
+        None, description="Fernet key that encrypts the comments users write in feedback. Unset: comments are dropped."
+    )
+    retention_days: int = Field(
+        730, ge=1, le=36_500, description="`cds-service purge` deletes calls, cards and feedback older than this."
+    )
+    record_queue: int = Field(
+        10_000, ge=1, le=1_000_000, description="Calls a worker holds for the database; beyond that they are lost."
     )
     workers: int = Field(2, ge=1, le=256, description="Worker processes.")
     threads: int = Field(8, ge=1, le=512, description="Threads in each worker.")
@@ -118,11 +141,7 @@ class Settings(BaseSettings):
     @field_validator("demo_hosts", "fhir_bases", "former_canonicals", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return (
-            tuple(part.strip() for part in value.split(",") if part.strip())
-            if isinstance(value, str)
-            else value
-        )
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("demo_hosts")
     @classmethod
@@ -150,6 +169,25 @@ class Settings(BaseSettings):
             raise ValueError(f"there is no folder {value}")
         return value
 
+    @field_validator("pseudonym_key")
+    @classmethod
+    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(f"must have at least {SHORTEST_SECRET} characters")
+        return value
+
+    @field_validator("comment_key")
+    @classmethod
+    def _is_fernet_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            try:
+                is_key = len(base64.urlsafe_b64decode(value.get_secret_value())) == FERNET_KEY_BYTES
+            except ValueError:
+                is_key = False
+            if not is_key:
+                raise ValueError("must be a Fernet key: 32 random bytes in URL-safe base64")
+        return value
+
     @field_validator("timezone")
     @classmethod
     def _is_zone(cls, value: str | None) -> str | None:
@@ -161,9 +199,7 @@ class Settings(BaseSettings):
                 ValueError,
                 KeyError,
             ) as unknown:  # ZoneInfoNotFoundError is a KeyError
-                raise ValueError(
-                    f"{value!r} is no IANA time zone known here, such as Europe/Berlin"
-                ) from unknown
+                raise ValueError(f"{value!r} is no IANA time zone known here, such as Europe/Berlin") from unknown
         return value
 
     @model_validator(mode="after")
@@ -196,23 +232,15 @@ def load_settings(**values: Any) -> Settings:
     try:
         return Settings(**values)
     except ValidationError as wrong:
-        mistakes = [
-            error
-            for error in wrong.errors(include_url=False)
-            if error["type"] != "default_factory_not_called"
-        ]
-        raise ConfigurationError(
-            "; ".join(_explain(dict(error)) for error in mistakes)
-        ) from None
+        mistakes = [error for error in wrong.errors(include_url=False) if error["type"] != "default_factory_not_called"]
+        raise ConfigurationError("; ".join(_explain(dict(error)) for error in mistakes)) from None
 
 
 def unknown_settings(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """`CDS_*` variables that mean nothing to us: most likely misspelt."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     names: Iterable[str] = os.environ if environ is None else environ
-    return tuple(
-        sorted(name for name in names if name.startswith(PREFIX) and name not in known)
-    )
+    return tuple(sorted(name for name in names if name.startswith(PREFIX) and name not in known))
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,13 +256,9 @@ def documented_settings() -> tuple[Documented, ...]:
     """Every setting, in the order of the class."""
     lines = []
     for name, field in Settings.model_fields.items():
-        extra = (
-            field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-        )
+        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
         default = str(extra["shown"]) if "shown" in extra else _shown(field.default)
-        lines.append(
-            Documented(PREFIX + name.upper(), default, field.description or "")
-        )
+        lines.append(Documented(PREFIX + name.upper(), default, field.description or ""))
     return tuple(lines)
 
 
@@ -256,15 +280,8 @@ def is_loopback(host: str) -> bool:
 
 def _absolute_url(value: str) -> str:
     parts = urlsplit(value)
-    if (
-        parts.scheme not in ("http", "https")
-        or not parts.netloc
-        or parts.query
-        or parts.fragment
-    ):
-        raise ValueError(
-            "must be an absolute http or https URL without query and fragment"
-        )
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must be an absolute http or https URL without query and fragment")
     return value.rstrip("/")
 
 

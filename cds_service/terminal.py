@@ -12,14 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 COLOURS = {"info": "blue", "warning": "yellow", "critical": "red"}
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
-)  # a drug name from the chart must not steer the terminal
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a drug name from the chart must not steer the terminal
 
 
-def print_cards(
-    cards: Sequence[dict[str, Any]], console: Console | None = None
-) -> None:
+def print_cards(cards: Sequence[dict[str, Any]], console: Console | None = None) -> None:
     """One panel a card, in the order of the reply."""
     console = console or Console()
     if not cards:
@@ -56,18 +52,13 @@ def _render_card(card: dict[str, Any]) -> Panel:
         parts += [Markdown(_clean(detail), hyperlinks=False), Text()]
     for suggestion in card.get("suggestions", ()):
         parts.append(Text(f"Suggestion: {_clean(suggestion['label'])}", style="bold"))
-        parts += [
-            Text(f"  {one['type']}: {_clean(one['description'])}")
-            for one in suggestion.get("actions", ())
-        ]
+        parts += [Text(f"  {one['type']}: {_clean(one['description'])}") for one in suggestion.get("actions", ())]
     for link in card.get("links", ()):
         parts.append(Text(f"Link: {_clean(link['label'])} <{_clean(link['url'])}>"))
     source = card["source"]
     parts.append(
         Text(
-            " ".join(
-                _clean(source[name]) for name in ("label", "url") if name in source
-            ),
+            " ".join(_clean(source[name]) for name in ("label", "url") if name in source),
             style="dim",
         )
     )
@@ -93,13 +84,9 @@ def _render_trace(order: dict[str, Any]) -> Table:
         values = "\n".join(_render_value(value) for value in rule.get("values", ()))
         cells = [rule["id"], rule["outcome"], rule.get("because", ""), values]
         quiet = rule["outcome"].startswith("not ")
-        table.add_row(
-            *(Text(_clean(cell)) for cell in cells), style="dim" if quiet else ""
-        )
+        table.add_row(*(Text(_clean(cell)) for cell in cells), style="dim" if quiet else "")
     return table
 
 
 def _render_value(value: dict[str, Any]) -> str:
-    return " ".join(
-        str(value[name]) for name in ("name", "value", "date") if value.get(name)
-    )
+    return " ".join(str(value[name]) for name in ("name", "value", "date") if value.get(name))

@@ -23,25 +23,17 @@ def render_trace(decision: Decision) -> Json:
         "conclusion": str(decision.conclusion),
         "rules": [_render_step(step) for step in decision.steps],
         "values": [
-            _render_reading(reading)
-            for reading in (case.ferritin, case.tsat, case.hemoglobin)
-            if reading.is_usable
+            _render_reading(reading) for reading in (case.ferritin, case.tsat, case.hemoglobin) if reading.is_usable
         ],
         "setAside": [
-            _render_set_aside(reading)
-            for reading in (case.ferritin, case.tsat, case.hemoglobin)
-            if reading.set_aside
+            _render_set_aside(reading) for reading in (case.ferritin, case.tsat, case.hemoglobin) if reading.set_aside
         ],
-        "gaps": [
-            {"reference": gap.reference, "why": gap.why} for gap in case.facts.gaps
-        ],
+        "gaps": [{"reference": gap.reference, "why": gap.why} for gap in case.facts.gaps],
         "unavailable": dict(case.facts.unavailable),
     }
 
 
-_quiet: dict[
-    tuple[str, str], msgspec.Raw
-] = {}  # encoded steps of rules that had nothing to say, by rule and reason
+_quiet: dict[tuple[str, str], msgspec.Raw] = {}  # encoded steps of rules that had nothing to say, by rule and reason
 _MOST_QUIET = 4096
 
 
@@ -56,11 +48,7 @@ def _render_step(step: Step) -> Json | msgspec.Raw:
         "outcome": _outcome(step.answers),
         "because": " ".join(unquote(answer.because) for answer in step.answers),
         "says": [said for answer in step.answers for said in _says(answer)],
-        "values": [
-            _render_used(used)
-            for answer in step.answers
-            for used in getattr(answer, "used", ())
-        ],
+        "values": [_render_used(used) for answer in step.answers for used in getattr(answer, "used", ())],
     }
 
 
@@ -69,9 +57,7 @@ def _render_quiet(rule: Rule, outcome: str, because: str) -> msgspec.Raw:
     encoded = _quiet.get(key)
     if encoded is None:
         encoded = msgspec.Raw(
-            msgspec.json.encode(
-                {**_render_rule(rule), "outcome": outcome, "because": unquote(because)}
-            )
+            msgspec.json.encode({**_render_rule(rule), "outcome": outcome, "because": unquote(because)})
         )
         if len(_quiet) < _MOST_QUIET and not _holds_value(because):
             _quiet[key] = encoded
@@ -87,10 +73,7 @@ def _render_rule(rule: Rule) -> Json:
     return {
         "id": rule.id,
         "title": rule.title,
-        "thresholds": [
-            {"name": one.name, "value": str(one.value), "unit": one.unit}
-            for one in rule.thresholds
-        ],
+        "thresholds": [{"name": one.name, "value": str(one.value), "unit": one.unit} for one in rule.thresholds],
         "sources": [source.id for source in rule.sources],
     }
 

@@ -1,6 +1,7 @@
 """The synthetic situations behind the fixtures: one invented patient and one ordering session each.
 
-`about` is the clinical one-liner the playground shows, `expect` the conclusion of the first evaluated order ("" = silence).
+`about` is the clinical one-liner the playground shows, `expect` the conclusion of the first evaluated order ("" for
+silence).
 """
 
 from typing import Any
@@ -26,23 +27,10 @@ from build_fixtures import (
 Json = dict[str, Any]
 
 
-def situation(
-    about: str,
-    expect: str,
-    chart: list[Json],
-    orders: list[Json] | None = None,
-    **more: Any,
-) -> Json:
+def situation(about: str, expect: str, chart: list[Json], orders: list[Json] | None = None, **more: Any) -> Json:
     """`hook` is order-select unless `more` says otherwise."""
     chosen = [order()] if orders is None else orders
-    return {
-        "about": about,
-        "expect": expect,
-        "chart": chart,
-        "orders": chosen,
-        "hook": "order-select",
-        **more,
-    }
+    return {"about": about, "expect": expect, "chart": chart, "orders": chosen, "hook": "order-select", **more}
 
 
 BASE = [lab("hemoglobin", 13.4), lab("weight", 72, 20)]
@@ -75,29 +63,15 @@ YOUNG = {"patient": {"birthDate": "1994-05-20"}}
 
 SITUATIONS: dict[str, Json] = {
     # --- eligibility
-    "low-ferritin": situation(
-        "Ferritin 48, TSAT 17 %: strong support", "indicated-strong", usual(48, 17)
-    ),
-    "low-ferritin-normal-tsat": situation(
-        "Ferritin 60, TSAT 28 %", "indicated-strong", usual(60, 28)
-    ),
-    "grey-zone": situation(
-        "Ferritin 90, TSAT 25 %: consensus only", "may-benefit", usual(90, 25)
-    ),
+    "low-ferritin": situation("Ferritin 48, TSAT 17 %: strong support", "indicated-strong", usual(48, 17)),
+    "low-ferritin-normal-tsat": situation("Ferritin 60, TSAT 28 %", "indicated-strong", usual(60, 28)),
+    "grey-zone": situation("Ferritin 90, TSAT 25 %: consensus only", "may-benefit", usual(90, 25)),
     "low-tsat": situation(
-        "Ferritin 140, TSAT 15 %, no inflammation",
-        "indicated-strong",
-        usual(140, 15, lab("crp", 1.2, 12)),
+        "Ferritin 140, TSAT 15 %, no inflammation", "indicated-strong", usual(140, 15, lab("crp", 1.2, 12))
     ),
-    "iron-replete": situation(
-        "Ferritin 180, TSAT 30 %", "not-indicated", usual(180, 30)
-    ),
-    "ferritin-at-ceiling": situation(
-        "Ferritin exactly 300, TSAT 15 %", "not-indicated", usual(300, 15)
-    ),
-    "high-tsat": situation(
-        "Ferritin 60 but TSAT 47 %", "contraindicated", usual(60, 47)
-    ),
+    "iron-replete": situation("Ferritin 180, TSAT 30 %", "not-indicated", usual(180, 30)),
+    "ferritin-at-ceiling": situation("Ferritin exactly 300, TSAT 15 %", "not-indicated", usual(300, 15)),
+    "high-tsat": situation("Ferritin 60 but TSAT 47 %", "contraindicated", usual(60, 47)),
     "molar-units": situation(
         "The same low iron in pmol/L, a fraction and mmol/L",
         "indicated-strong",
@@ -116,25 +90,15 @@ SITUATIONS: dict[str, Json] = {
     ),
     # --- missing data
     "tsat-missing": situation(
-        "Ferritin 40, TSAT never measured",
-        "indicated-strong",
-        [RLS, lab("ferritin", 40), *BASE],
+        "Ferritin 40, TSAT never measured", "indicated-strong", [RLS, lab("ferritin", 40), *BASE]
     ),
     "tsat-missing-grey": situation(
-        "Ferritin 120, TSAT never measured",
-        "insufficient-data",
-        [RLS, lab("ferritin", 120), *BASE],
+        "Ferritin 120, TSAT never measured", "insufficient-data", [RLS, lab("ferritin", 120), *BASE]
     ),
-    "ferritin-missing": situation(
-        "TSAT 15 %, no ferritin", "insufficient-data", [RLS, lab("tsat", 15), *BASE]
-    ),
-    "no-iron-studies": situation(
-        "No iron studies on record", "insufficient-data", [RLS, lab("weight", 72, 20)]
-    ),
+    "ferritin-missing": situation("TSAT 15 %, no ferritin", "insufficient-data", [RLS, lab("tsat", 15), *BASE]),
+    "no-iron-studies": situation("No iron studies on record", "insufficient-data", [RLS, lab("weight", 72, 20)]),
     "stale-ferritin": situation(
-        "Ferritin 91 days old",
-        "insufficient-data",
-        [RLS, lab("ferritin", 50, 91), lab("tsat", 17), *BASE],
+        "Ferritin 91 days old", "insufficient-data", [RLS, lab("ferritin", 50, 91), lab("tsat", 17), *BASE]
     ),
     "ferritin-unit-slip": situation(
         "Ferritin reported in ug/dL: refused",
@@ -147,32 +111,18 @@ SITUATIONS: dict[str, Json] = {
         [RLS, lab("ferritin", 50), lab("tsat", 52, 3, status="preliminary"), *BASE],
     ),
     "birth-date-unknown": situation(
-        "Birth date not on record",
-        "insufficient-data",
-        usual(48, 17),
-        patient={"birthDate": None},
+        "Birth date not on record", "insufficient-data", usual(48, 17), patient={"birthDate": None}
     ),
     "censored-ferritin": situation(
         "Ferritin <5 ng/mL as text",
         "indicated-strong",
-        [
-            RLS,
-            {**lab("ferritin", 5), "valueQuantity": None, "valueString": "<5 ng/mL"},
-            lab("tsat", 9),
-            *BASE,
-        ],
+        [RLS, {**lab("ferritin", 5), "valueQuantity": None, "valueString": "<5 ng/mL"}, lab("tsat", 9), *BASE],
     ),
     # --- stops
     "hemochromatosis": situation(
         "Hereditary haemochromatosis after phlebotomy",
         "contraindicated",
-        usual(
-            40,
-            30,
-            condition(
-                ICD10CM, "E83.110", "Hereditary hemochromatosis", clinical="inactive"
-            ),
-        ),
+        usual(40, 30, condition(ICD10CM, "E83.110", "Hereditary hemochromatosis", clinical="inactive")),
     ),
     "fcm-allergy": situation(
         "Anaphylaxis to the product ordered",
@@ -194,9 +144,7 @@ SITUATIONS: dict[str, Json] = {
         "indicated-strong",
         usual(48, 17, condition(SNOMED, "233604007", "Pneumonia", 4)),
     ),
-    "first-trimester": situation(
-        "10 weeks pregnant", "contraindicated", usual(22, 12, *pregnancy(210)), **YOUNG
-    ),
+    "first-trimester": situation("10 weeks pregnant", "contraindicated", usual(22, 12, *pregnancy(210)), **YOUNG),
     "second-trimester": situation(
         "22 weeks pregnant",
         "may-benefit",
@@ -204,9 +152,7 @@ SITUATIONS: dict[str, Json] = {
         **YOUNG,
     ),
     "low-phosphate": situation(
-        "Phosphate 1.9 mg/dL before ferric carboxymaltose",
-        "contraindicated",
-        usual(48, 17, lab("phosphate", 1.9, 12)),
+        "Phosphate 1.9 mg/dL before ferric carboxymaltose", "contraindicated", usual(48, 17, lab("phosphate", 1.9, 12))
     ),
     "low-phosphate-derisomaltose": situation(
         "The same phosphate, another product",
@@ -215,15 +161,9 @@ SITUATIONS: dict[str, Json] = {
         [order("derisomaltose", 1000)],
     ),
     # --- caps and special populations
-    "inflammation": situation(
-        "Ferritin 140, TSAT 15 %, CRP 18",
-        "may-benefit",
-        usual(140, 15, lab("crp", 18, 12)),
-    ),
+    "inflammation": situation("Ferritin 140, TSAT 15 %, CRP 18", "may-benefit", usual(140, 15, lab("crp", 18, 12))),
     "thalassemia": situation(
-        "Beta thalassaemia trait",
-        "may-benefit",
-        usual(48, 17, condition(SNOMED, "65959000", "Beta thalassemia")),
+        "Beta thalassaemia trait", "may-benefit", usual(48, 17, condition(SNOMED, "65959000", "Beta thalassemia"))
     ),
     "hemodialysis": situation(
         "Haemodialysis, ferritin 150, TSAT 16 %, iron sucrose",
@@ -239,24 +179,12 @@ SITUATIONS: dict[str, Json] = {
     "anemia": situation(
         "Haemoglobin 9.8: look for the cause",
         "indicated-strong",
-        [
-            RLS,
-            lab("ferritin", 8),
-            lab("tsat", 6),
-            lab("hemoglobin", 9.8),
-            lab("weight", 72, 20),
-        ],
+        [RLS, lab("ferritin", 8), lab("tsat", 6), lab("hemoglobin", 9.8), lab("weight", 72, 20)],
     ),
     "critical-anemia": situation(
         "Haemoglobin 6.4: urgent review",
         "indicated-strong",
-        [
-            RLS,
-            lab("ferritin", 4),
-            lab("tsat", 4),
-            lab("hemoglobin", 6.4),
-            lab("weight", 58, 20),
-        ],
+        [RLS, lab("ferritin", 4), lab("tsat", 4), lab("hemoglobin", 6.4), lab("weight", 58, 20)],
     ),
     "dextran": situation(
         "Iron dextran 1000 mg with its test dose",
@@ -264,24 +192,14 @@ SITUATIONS: dict[str, Json] = {
         usual(48, 17),
         [order("dextran", 1000), order("dextran", 25, "test-dose")],
     ),
-    "ferumoxytol": situation(
-        "Ferumoxytol 510 mg", "may-benefit", usual(48, 17), [order("ferumoxytol", 510)]
-    ),
+    "ferumoxytol": situation("Ferumoxytol 510 mg", "may-benefit", usual(48, 17), [order("ferumoxytol", 510)]),
     "unnamed-iron": situation(
-        'Only "IV iron infusion" as text',
-        "may-benefit",
-        usual(48, 17),
-        [order("IV iron infusion")],
+        'Only "IV iron infusion" as text', "may-benefit", usual(48, 17), [order("IV iron infusion")]
     ),
     "unconfirmed-rls": situation(
         "RLS entered as provisional",
         "indicated-strong",
-        [
-            condition(
-                ICD10CM, "G25.81", "Restless legs syndrome", verification="provisional"
-            ),
-            *usual(48, 17)[1:],
-        ],
+        [condition(ICD10CM, "G25.81", "Restless legs syndrome", verification="provisional"), *usual(48, 17)[1:]],
     ),
     "reason-is-rls": situation(
         "RLS only as the reason of the order",
@@ -308,13 +226,7 @@ SITUATIONS: dict[str, Json] = {
     "over-dose": situation(
         "1000 mg at 55 kg: above 15 mg/kg",
         "indicated-strong",
-        [
-            RLS,
-            lab("ferritin", 48),
-            lab("tsat", 17),
-            lab("hemoglobin", 13.4),
-            lab("weight", 55, 20),
-        ],
+        [RLS, lab("ferritin", 48), lab("tsat", 17), lab("hemoglobin", 13.4), lab("weight", 55, 20)],
         [order("fcm", 1000)],
     ),
     "two-products": situation(
@@ -333,10 +245,7 @@ SITUATIONS: dict[str, Json] = {
                 "fcm",
                 750,
                 dosageInstruction=[
-                    {
-                        "timing": {"event": [ago(-3)]},
-                        "doseAndRate": [{"doseQuantity": {"value": 750, "unit": "mg"}}],
-                    }
+                    {"timing": {"event": [ago(-3)]}, "doseAndRate": [{"doseQuantity": {"value": 750, "unit": "mg"}}]}
                 ],
             ),
             order(
@@ -344,10 +253,7 @@ SITUATIONS: dict[str, Json] = {
                 750,
                 "order-2",
                 dosageInstruction=[
-                    {
-                        "timing": {"event": [ago(-10)]},
-                        "doseAndRate": [{"doseQuantity": {"value": 750, "unit": "mg"}}],
-                    }
+                    {"timing": {"event": [ago(-10)]}, "doseAndRate": [{"doseQuantity": {"value": 750, "unit": "mg"}}]}
                 ],
             ),
         ],
@@ -382,13 +288,7 @@ SITUATIONS: dict[str, Json] = {
     "second-dose": situation(
         "Second 750 mg, eight days after the first",
         "indicated-strong",
-        [
-            RLS,
-            lab("ferritin", 48, 20),
-            lab("tsat", 17, 20),
-            *BASE,
-            given(mg=750, days=8),
-        ],
+        [RLS, lab("ferritin", 48, 20), lab("tsat", 17, 20), *BASE, given(mg=750, days=8)],
         [order("fcm", 750)],
     ),
     "responder-relapsed": situation(
@@ -408,40 +308,19 @@ SITUATIONS: dict[str, Json] = {
     "nonresponder": situation(
         "No response to 1000 mg, ferritin 160",
         "not-indicated",
-        [
-            RLS,
-            lab("ferritin", 160),
-            lab("tsat", 15),
-            *BASE,
-            given(days=270),
-            severity(29, 275),
-            severity(28, 210),
-        ],
+        [RLS, lab("ferritin", 160), lab("tsat", 15), *BASE, given(days=270), severity(29, 275), severity(28, 210)],
     ),
     # --- out of scope
     "other-drug": situation(
-        "Pramipexole is chosen: nothing to say",
-        "",
-        usual(48, 17),
-        [order("pramipexole", id="order-1")],
+        "Pramipexole is chosen: nothing to say", "", usual(48, 17), [order("pramipexole", id="order-1")]
     ),
-    "oral-iron": situation(
-        "Oral iron is chosen: nothing to say",
-        "",
-        usual(48, 17),
-        [order("ferrous-sulfate")],
-    ),
+    "oral-iron": situation("Oral iron is chosen: nothing to say", "", usual(48, 17), [order("ferrous-sulfate")]),
     "no-rls": situation(
         "Iron deficiency without RLS",
         "",
-        [
-            condition(ICD10CM, "D50.9", "Iron deficiency anemia, unspecified"),
-            *usual(10, 6)[1:],
-        ],
+        [condition(ICD10CM, "D50.9", "Iron deficiency anemia, unspecified"), *usual(10, 6)[1:]],
     ),
-    "child": situation(
-        "17 years old", "", usual(20, 10), patient={"birthDate": "2008-03-11"}
-    ),
+    "child": situation("17 years old", "", usual(20, 10), patient={"birthDate": "2008-03-11"}),
     # --- shapes of real systems
     "sandbox-shape": situation(
         "As the public sandbox sends it: no intent, no Bundle type, text plus one coding",
@@ -471,14 +350,7 @@ SITUATIONS: dict[str, Json] = {
         "Order about to be signed, dose unreadable",
         "indicated-strong",
         usual(48, 17),
-        [
-            order(
-                "fcm",
-                dosageInstruction=[
-                    {"doseAndRate": [{"doseQuantity": {"value": 2, "unit": "vial"}}]}
-                ],
-            )
-        ],
+        [order("fcm", dosageInstruction=[{"doseAndRate": [{"doseQuantity": {"value": 2, "unit": "vial"}}]}])],
         hook="order-sign",
     ),
     "signing-active": situation(
@@ -493,10 +365,7 @@ SITUATIONS: dict[str, Json] = {
         "indicated-strong",
         usual(48, 17),
         prefetch={
-            "allergies": {
-                "resourceType": "OperationOutcome",
-                "issue": [{"severity": "error", "code": "timeout"}],
-            }
+            "allergies": {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "timeout"}]}
         },
     ),
     "keys-left-out": situation(

@@ -28,7 +28,9 @@ class Case:
         label: str = "us",
     ) -> None:
         self.order = order
-        self.session = session  # every parenteral-iron order of the session that R-01 leaves in scope, this one included
+        self.session = (
+            session  # every parenteral-iron order of the session that R-01 leaves in scope, this one included
+        )
         self.facts = facts
         self.as_of = as_of
         self.hook = hook
@@ -113,9 +115,7 @@ class Rule:
     title: str  # what it says, one sentence in clinical words
     phase: Phase
     sources: tuple[Citation, ...]
-    inputs: tuple[
-        str, ...
-    ]  # facts it reads: names of Case and PatientFacts attributes ("ferritin", "conditions")
+    inputs: tuple[str, ...]  # facts it reads: names of Case and PatientFacts attributes ("ferritin", "conditions")
     evaluate: Callable[[Case], tuple[Answer, ...]]
     thresholds: tuple[Threshold, ...] = ()
     version: str = "1"

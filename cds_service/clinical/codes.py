@@ -40,9 +40,7 @@ __all__ = [
 
 NONE: frozenset[str] = frozenset()
 SHORTEST_CATEGORY = 3  # characters of an ICD category
-REMEMBERED = (
-    20_000  # codes whose answer is kept; more than any chart has kinds of codes
-)
+REMEMBERED = 20_000  # codes whose answer is kept; more than any chart has kinds of codes
 
 # Systems that a search by code asks for, by kind of set: results in LOINC, infusions by billing code. Medication
 # requests and conditions are searched without codes.
@@ -55,9 +53,7 @@ _SEARCHED: Mapping[str, tuple[str, ...]] = {
 
 _COVERAGE = {one.id: one.coverage for one in read_shipped().values()}
 # Condition sets of section 3.1 that hold no code ("names-only") or few ("small"); cards say so.
-EMPTY_OR_SMALL: Mapping[str, str] = {
-    key: one for key, one in _COVERAGE.items() if one in ("names-only", "small")
-}
+EMPTY_OR_SMALL: Mapping[str, str] = {key: one for key, one in _COVERAGE.items() if one in ("names-only", "small")}
 # Sets whose codes do not name a condition or allergen of a rule by themselves: the words beside the code decide (R-02a,
 # traps 10 and 11), as for a code that we do not list.
 UNSPECIFIC = frozenset(key for key, one in _COVERAGE.items() if one == "unspecific")
@@ -73,9 +69,7 @@ class CodeIndex:
     sets: Mapping[str, ValueSet]
     _listed: Mapping[tuple[str, str], frozenset[str]]
     _categories: Mapping[tuple[str, str], frozenset[str]]
-    _own_systems: Mapping[
-        str, str
-    ]  # address of our own code systems, former ones included -> as written in the files
+    _own_systems: Mapping[str, str]  # address of our own code systems, former ones included -> as written in the files
     _units: Mapping[str, Decimal]
     _known: dict[_Key, frozenset[str]]
 
@@ -85,12 +79,7 @@ class CodeIndex:
         return self._find(system, code) if found is None else found
 
     def _find(self, system: str | None, code: str | None) -> frozenset[str]:
-        if (
-            not system
-            or not code
-            or len(system) > LONGEST_SYSTEM
-            or len(code) > LONGEST_CODE
-        ):
+        if not system or not code or len(system) > LONGEST_SYSTEM or len(code) > LONGEST_CODE:
             return NONE
         known_system = read_system(system)
         known_system = self._own_systems.get(known_system, known_system)
@@ -110,10 +99,7 @@ class CodeIndex:
     def codings(self, set_id: str) -> tuple[Coding, ...]:
         """The listed codes of a set, the preferred ones first; categories are left out."""
         members = [member for member in self._get(set_id) if not member.is_category]
-        return tuple(
-            self._publish(one)
-            for one in sorted(members, key=lambda member: not member.is_preferred)
-        )
+        return tuple(self._publish(one) for one in sorted(members, key=lambda member: not member.is_preferred))
 
     def preferred(self, set_id: str) -> Coding:
         """The code to write. Raises `LookupError` for a set that has none."""
@@ -135,8 +121,7 @@ class CodeIndex:
             self._publish(member)
             for value_set in map(self._get, set_ids)
             for member in value_set
-            if not member.is_category
-            and _is_searched(value_set.kind, member.coding.system)
+            if not member.is_category and _is_searched(value_set.kind, member.coding.system)
         )
         return ",".join(dict.fromkeys(f"{one.system}|{one.code}" for one in codings))
 
@@ -147,24 +132,16 @@ class CodeIndex:
     @property
     def names_only(self) -> frozenset[str]:
         """Condition sets without any code at this site: those conditions are recognised by name only (3.1)."""
-        return frozenset(
-            one.id
-            for one in self.sets.values()
-            if one.kind == "condition" and not one.members
-        )
+        return frozenset(one.id for one in self.sets.values() if one.kind == "condition" and not one.members)
 
     def resources(self) -> tuple[Json, ...]:
         """The FHIR R4 ValueSet resources, overlay included, with full addresses, in order of id."""
-        return tuple(
-            _with_base(one.resource, self.canonical) for one in self.sets.values()
-        )
+        return tuple(_with_base(one.resource, self.canonical) for one in self.sets.values())
 
     def content(self) -> bytes:
         """All sets as bytes for the knowledge hash: the same for the same codes, wherever the service runs."""
         sets = [one.resource for one in self.sets.values()]
-        return json.dumps(
-            sets, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        ).encode()
+        return json.dumps(sets, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
     def _get(self, set_id: str) -> ValueSet:
         try:
@@ -175,25 +152,15 @@ class CodeIndex:
     def _publish(self, member: Member) -> Coding:
         coding = member.coding
         system = _join(coding.system, self.canonical)
-        return (
-            coding
-            if system == coding.system
-            else Coding(system, coding.code, coding.display)
-        )
+        return coding if system == coding.system else Coding(system, coding.code, coding.display)
 
 
-def load(
-    overlay_folder: Path | None, canonical: str, *, former: Sequence[str] = ()
-) -> CodeIndex:
+def load(overlay_folder: Path | None, canonical: str, *, former: Sequence[str] = ()) -> CodeIndex:
     """The index of this site. `former` canonicals are recognised on read.
 
     Raises `ValueSetError` naming the overlay file that cannot be read or that names an unknown set.
     """
-    sets = (
-        read_shipped()
-        if overlay_folder is None
-        else read_overlay(overlay_folder, read_shipped())
-    )
+    sets = read_shipped() if overlay_folder is None else read_overlay(overlay_folder, read_shipped())
     listed: dict[tuple[str, str], frozenset[str]] = {}
     categories: dict[tuple[str, str], frozenset[str]] = {}
     units: dict[str, Decimal] = {}
@@ -206,9 +173,7 @@ def load(
             if member.unit_mg is not None:
                 units[coding.code.upper()] = member.unit_mg
     base = canonical.rstrip("/")
-    index = CodeIndex(
-        base, sets, listed, categories, _own_systems(sets, (base, *former)), units, {}
-    )
+    index = CodeIndex(base, sets, listed, categories, _own_systems(sets, (base, *former)), units, {})
     _remember_listed(index)
     return index
 
@@ -216,11 +181,7 @@ def load(
 def _own_systems(sets: Mapping[str, ValueSet], bases: Sequence[str]) -> dict[str, str]:
     found = {member.coding.system for one in sets.values() for member in one}
     systems = [system for system in found if system.startswith("CodeSystem/")]
-    return {
-        read_system(f"{base.rstrip('/')}/{system}"): system
-        for base in bases
-        for system in systems
-    }
+    return {read_system(f"{base.rstrip('/')}/{system}"): system for base in bases for system in systems}
 
 
 def _remember_listed(index: CodeIndex) -> None:
@@ -235,22 +196,14 @@ def _is_searched(kind: str, system: str) -> bool:
 
 
 def _join(address: str, base: str) -> str:
-    return (
-        f"{base}/{address}"
-        if address.startswith(("ValueSet/", "CodeSystem/", "StructureDefinition/"))
-        else address
-    )
+    return f"{base}/{address}" if address.startswith(("ValueSet/", "CodeSystem/", "StructureDefinition/")) else address
 
 
 def _with_base(value: Any, base: str) -> Any:
     """A copy of a resource in which addresses of ours start with the base."""
     if isinstance(value, Mapping):
         return {
-            key: _join(one, base)
-            if key in ("url", "system") and isinstance(one, str)
-            else _with_base(one, base)
+            key: _join(one, base) if key in ("url", "system") and isinstance(one, str) else _with_base(one, base)
             for key, one in value.items()
         }
-    return (
-        [_with_base(one, base) for one in value] if isinstance(value, list) else value
-    )
+    return [_with_base(one, base) for one in value] if isinstance(value, list) else value

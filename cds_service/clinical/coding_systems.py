@@ -42,9 +42,7 @@ _OIDS = {
     "2.16.840.1.113883.6.12": CPT,
     "2.16.840.1.113883.6.285": HCPCS,
 }
-_TASK_CODE_LATER = (
-    "http://terminology.hl7.org/CodeSystem/task-code"  # R4 core has the other address
-)
+_TASK_CODE_LATER = "http://terminology.hl7.org/CodeSystem/task-code"  # R4 core has the other address
 _SPELLINGS = {
     **{system.lower(): system for system in STANDARD},
     **{f"urn:oid:{oid}": system for oid, system in _OIDS.items()},
@@ -61,10 +59,7 @@ _UPPER_CASE = (
 
 # National or retired codes below parenteral iron (section 9): they name no product reliably, so they mean the class.
 _PARENTERAL_IRON = "B03AC"
-_ATC_ALIASES = {
-    f"{_PARENTERAL_IRON}{number}": _PARENTERAL_IRON
-    for number in ("01", "02", "03", "05", "06", "07")
-}
+_ATC_ALIASES = {f"{_PARENTERAL_IRON}{number}": _PARENTERAL_IRON for number in ("01", "02", "03", "05", "06", "07")}
 
 FEWEST_NDC_DIGITS = 8  # of labeler and product together
 _NDC_HYPHENS = re.compile(r"(\d{4,5})-(\d{3,4})(?:-\d{1,2})?", re.ASCII)

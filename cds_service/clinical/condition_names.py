@@ -141,9 +141,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("pregnancy-second-trimester", ("trimester",), r"\b(?:second|2nd)_trimester\b"),
     ("pregnancy-third-trimester", ("trimester",), r"\b(?:third|3rd)_trimester\b"),
 )
-_CONDITIONS = tuple(
-    (concept, stems, _compile(pattern)) for concept, stems, pattern in _TABLE
-)
+_CONDITIONS = tuple((concept, stems, _compile(pattern)) for concept, stems, pattern in _TABLE)
 _STEMS = tuple(dict.fromkeys(stem for _, stems, _ in _TABLE for stem in stems))
 NAMED_CONDITIONS = frozenset(concept for concept, _, _ in _TABLE) | {REACTION_TO_IRON}
 
@@ -151,9 +149,7 @@ _HEDGE = _compile(
     r"\b(?:no|not|denie[sd]|deny|without|family|(?:grand)?(?:mother|father)|carriers?|screen(?:ing|ed|s)?"
     r"|ruled?_out|r/o|history\s+of|h/o)\b"
 )
-_CODERS_NOT = _compile(
-    r"\bnot\s+(?:otherwise\s+specified|elsewhere\s+classified)\b"
-)  # negates nothing
+_CODERS_NOT = _compile(r"\bnot\s+(?:otherwise\s+specified|elsewhere\s+classified)\b")  # negates nothing
 _NOT_NOW_PREGNANT = _compile(
     r"\b(?:test(?:ing)?|planning|prevent\w*|contracept\w*|previous|prior|past|desires?|ectopic|molar|terminat\w*|loss|post)\b"
 )
@@ -178,11 +174,7 @@ def _has_any(stems: tuple[str, ...], lowered: str) -> bool:
 
 
 def _named(text: str, lowered: str) -> set[str]:
-    found = {
-        concept
-        for concept, stems, pattern in _CONDITIONS
-        if _has_any(stems, lowered) and pattern.search(text)
-    }
+    found = {concept for concept, stems, pattern in _CONDITIONS if _has_any(stems, lowered) and pattern.search(text)}
     if "pregnancy" in found and _NOT_NOW_PREGNANT.search(text):
         return {concept for concept in found if not concept.startswith("pregnancy")}
     return found
@@ -203,9 +195,7 @@ def _names_reaction_to_iron(text: str, lowered: str) -> bool:
 # ------------------------------------------------------------------------------------------------- reactions
 
 _ANAPHYLAXIS = _compile(r"anaphyla(?:xis|ctic|ctoid)")
-_NO_ANAPHYLAXIS = _compile(
-    r"\b(?:no|not|without|denies|non)\b[\s\-]+(?:\w+\s+){0,2}anaphyla"
-)
+_NO_ANAPHYLAXIS = _compile(r"\b(?:no|not|without|denies|non)\b[\s\-]+(?:\w+\s+){0,2}anaphyla")
 _GUT = _compile(
     r"\bnause(?:a|ous|ated)\b|\bvomit(?:ing|s|ed)?\b|\bemesis\b|\bconstipat(?:ion|ed)\b|\bdiarrhoea\b|\bdyspepsia\b"
     r"|\bindigestion\b|\bheartburn\b|\bupset_stomach\b"
@@ -225,10 +215,6 @@ def manifestation_from_text(text: str) -> str:
     if _ANAPHYLAXIS.search(text):
         return "other" if _NO_ANAPHYLAXIS.search(text) else "anaphylaxis"
     parts = [part for part in _PARTS.split(text) if part.strip()]
-    if (
-        parts
-        and not _ELSEWHERE.search(text)
-        and all(_GUT.search(part) for part in parts)
-    ):
+    if parts and not _ELSEWHERE.search(text) and all(_GUT.search(part) for part in parts):
         return "gastrointestinal"
     return "other"

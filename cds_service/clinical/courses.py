@@ -9,27 +9,22 @@ from typing import TYPE_CHECKING
 
 from cds_service.clinical.given_doses import Dose
 from cds_service.clinical.model import Ingredient
-from cds_service.clinical.order_dose import FULL_WEIGHT_KG, order_total_mg, weight_kg
+from cds_service.clinical.order_dose import FULL_WEIGHT_KG, TEST_DOSE_MG, order_total_mg, weight_kg
 
 if TYPE_CHECKING:
     from cds_service.clinical.case import Case
 
-COURSE_GAP_DAYS = (
-    28  # R-41, R-41a: at most so many days from one dose of a course to the next
-)
-# R-41a (F1, F3, F4, F5); iron dextran: the 1000 mg of the RLS series and a test dose of 25 mg (F2).
+COURSE_GAP_DAYS = 28  # R-41, R-41a: at most so many days from one dose of a course to the next
+# R-41a (F1, F3, F4, F5); iron dextran: the 1000 mg of the RLS series and a test dose (F2).
 COURSE_LIMITS = {
     Ingredient.FCM: Decimal(1500),
     Ingredient.FERUMOXYTOL: Decimal(1020),
     Ingredient.DERISOMALTOSE: Decimal(1000),
     Ingredient.SUCROSE: Decimal(1000),
     Ingredient.GLUCONATE: Decimal(1000),
-    Ingredient.DEXTRAN: Decimal(1025),
+    Ingredient.DEXTRAN: Decimal(1000) + TEST_DOSE_MG,
 }
-COURSE_MG_PER_KG = {
-    Ingredient.FCM: Decimal(30),
-    Ingredient.DERISOMALTOSE: Decimal(20),
-}  # below 50 kg
+COURSE_MG_PER_KG = {Ingredient.FCM: Decimal(30), Ingredient.DERISOMALTOSE: Decimal(20)}  # below 50 kg
 SESSIONAL = (Ingredient.SUCROSE, Ingredient.GLUCONATE)  # R-28b
 SESSIONAL_MOST_MG = Decimal(200)
 
@@ -48,22 +43,14 @@ class EarlierIron:
     """`course` is that of the latest dose, oldest first; it may be another product than the one ordered."""
 
     relation: Relation = Relation.NONE
-    blackout_doses: tuple[
-        Dose, ...
-    ] = ()  # doses that start the clocks of R-09, R-09a, R-40 (R-28b), oldest first
+    blackout_doses: tuple[Dose, ...] = ()  # doses that start the clocks of R-09, R-09a, R-40 (R-28b), oldest first
     latest: Dose | None = None
     days: int | None = None  # R-40: from the latest dose to the hook date
     course: tuple[Dose, ...] = ()
-    course_total_mg: Decimal | None = (
-        None  # given so far; None when an amount is not known
-    )
+    course_total_mg: Decimal | None = None  # given so far; None when an amount is not known
     course_limit_mg: Decimal | None = None
-    remaining_mg: Decimal | None = (
-        None  # R-41a: what the limit leaves for the next dose
-    )
-    limit_reached: bool = (
-        False  # R-41: same product in time, but the order passes the limit
-    )
+    remaining_mg: Decimal | None = None  # R-41a: what the limit leaves for the next dose
+    limit_reached: bool = False  # R-41: same product in time, but the order passes the limit
     unclear: tuple[Dose, ...] = ()  # R-41d: the doses whose amount or day decides
 
     @property
@@ -75,29 +62,19 @@ class EarlierIron:
 NO_IRON = EarlierIron()
 
 
-def course_limit(
-    ingredient: Ingredient | None, kilograms: Decimal | None
-) -> Decimal | None:
+def course_limit(ingredient: Ingredient | None, kilograms: Decimal | None) -> Decimal | None:
     """mg per course (R-41a); None when the product is not named. Without a weight the limit from 50 kg on."""
     if ingredient is None:
         return None
     limit = COURSE_LIMITS[ingredient]
-    if (
-        kilograms is not None
-        and kilograms < FULL_WEIGHT_KG
-        and ingredient in COURSE_MG_PER_KG
-    ):
+    if kilograms is not None and kilograms < FULL_WEIGHT_KG and ingredient in COURSE_MG_PER_KG:
         return min(limit, COURSE_MG_PER_KG[ingredient] * kilograms)
     return limit
 
 
 def is_small_in_dialysis(dose: Dose) -> bool:
     """R-28b, of a patient in dialysis; an amount that is not recorded is not known to be small."""
-    return (
-        dose.ingredient in SESSIONAL
-        and dose.amount_mg is not None
-        and dose.amount_mg <= SESSIONAL_MOST_MG
-    )
+    return dose.ingredient in SESSIONAL and dose.amount_mg is not None and dose.amount_mg <= SESSIONAL_MOST_MG
 
 
 def counted_doses(doses: tuple[Dose, ...], is_in_dialysis: bool) -> tuple[Dose, ...]:
@@ -120,7 +97,7 @@ class Run:
 
 
 def trace_course(doses: Sequence[Dose], limit: Decimal | None) -> tuple[Run, ...]:
-    """Every course the latest of `doses` (one ingredient, oldest first) may belong to; one unless something is not known.
+    """The courses to which the latest of `doses` (one ingredient, oldest first) may belong; one if all is known.
 
     Amounts that are not recorded and partial dates branch: a larger dose may pass the limit and open a new course.
     """
@@ -134,26 +111,14 @@ def trace_course(doses: Sequence[Dose], limit: Decimal | None) -> tuple[Run, ...
     return tuple(runs[start] for start in sorted(runs))
 
 
-def _branches(
-    run: Run, number: int, before: Dose, dose: Dose, limit: Decimal | None
-) -> list[Run]:
+def _branches(run: Run, number: int, before: Dose, dose: Dose, limit: Decimal | None) -> list[Run]:
     opened = Run(number, dose.least_mg, dose.amount_mg)
     if limit is None or (dose.earliest - before.day).days > COURSE_GAP_DAYS:
         return [opened]
-    most = (
-        None
-        if run.most is None or dose.amount_mg is None
-        else run.most + dose.amount_mg
-    )
+    most = None if run.most is None or dose.amount_mg is None else run.most + dose.amount_mg
     branches = []
     if run.least + dose.least_mg <= limit:
-        branches.append(
-            Run(
-                run.start,
-                run.least + dose.least_mg,
-                limit if most is None else min(most, limit),
-            )
-        )
+        branches.append(Run(run.start, run.least + dose.least_mg, limit if most is None else min(most, limit)))
     if (dose.day - before.earliest).days > COURSE_GAP_DAYS:
         branches.append(opened)
     elif most is None or most > limit:
@@ -194,47 +159,37 @@ def place_order(case: "Case") -> EarlierIron:
         course=course,
         course_total_mg=total,
         course_limit_mg=limit,
-        remaining_mg=None
-        if limit is None or total is None
-        else max(limit - total, Decimal(0)),
+        remaining_mg=None if limit is None or total is None else max(limit - total, Decimal(0)),
         limit_reached=limit_reached,
-        unclear=tuple(dose for dose in course if _is_unclear(dose))
-        if relation is Relation.UNCERTAIN
-        else (),
+        unclear=tuple(dose for dose in course if _is_unclear(dose)) if relation is Relation.UNCERTAIN else (),
     )
 
 
 def _relate(
-    case: "Case",
-    counted: tuple[Dose, ...],
-    runs: tuple[Run, ...],
-    limit: Decimal | None,
+    case: "Case", counted: tuple[Dose, ...], runs: tuple[Run, ...], limit: Decimal | None
 ) -> tuple[Relation, bool]:
     """The relation, and whether it is a repeat only because the course limit is reached."""
     latest, as_of = counted[-1], case.as_of
-    if (
-        limit is None
-        or latest.ingredient is not case.order.ingredient
-        or (as_of - latest.day).days > COURSE_GAP_DAYS
-    ):
+    if limit is None or latest.ingredient is not case.order.ingredient or (as_of - latest.day).days > COURSE_GAP_DAYS:
         return Relation.REPEAT, False
     others = [dose for dose in counted if dose.ingredient is not latest.ingredient]
     if any(dose.day >= latest.day for dose in others):
         return Relation.REPEAT, False
+    room = limit - (TEST_DOSE_MG if latest.ingredient is Ingredient.DEXTRAN else Decimal(0))
     ordered = order_total_mg(case.order, case.weight) or Decimal(0)
-    if not any(_fits(run.least, ordered, limit) for run in runs):
+    if not any(_fits(run.least, ordered, limit, room) for run in runs):
         return Relation.REPEAT, True
     is_certain = (
-        all(_fits(run.most, ordered, limit) for run in runs)
+        all(_fits(run.most, ordered, limit, room) for run in runs)
         and (as_of - latest.earliest).days <= COURSE_GAP_DAYS
         and not any(dose.day >= latest.earliest for dose in others)
     )
     return (Relation.NEXT_DOSE if is_certain else Relation.UNCERTAIN), False
 
 
-def _fits(given: Decimal | None, ordered: Decimal, limit: Decimal) -> bool:
-    """A dose that is not written yet counts as 0 (R-41a); where nothing is left, none can be the next dose."""
-    return given is not None and given + ordered <= limit and given < limit
+def _fits(given: Decimal | None, ordered: Decimal, limit: Decimal, room: Decimal) -> bool:
+    """A dose not written yet counts as 0 (R-41a); where nothing but a test dose is left, none can be the next dose."""
+    return given is not None and given + ordered <= limit and given < room
 
 
 def _is_unclear(dose: Dose) -> bool:

@@ -13,13 +13,7 @@ _TIMED = re.compile(
     r"(Z|[+-](?:0[0-9]|1[0-4]):?[0-5][0-9])?"
 )
 _PARTIAL = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?")
-_PLACELESS = (
-    "Z",
-    "+00:00",
-    "-00:00",
-    "+0000",
-    "-0000",
-)  # R-08a: an offset that says nothing about the place
+_PLACELESS = ("Z", "+00:00", "-00:00", "+0000", "-0000")  # R-08a: an offset that says nothing about the place
 _LENGTH_OF_DATE = 10
 _LONGEST = 40  # characters; with nanoseconds and offset a dateTime has 35
 
@@ -54,9 +48,7 @@ def read_day(text: str | None, zone: ZoneInfo | None) -> Day | None:
     return _read(text, zone) if text and len(text) <= _LONGEST else None
 
 
-@lru_cache(
-    maxsize=4096
-)  # the results of one specimen carry one time, and a chart is read at several hooks
+@lru_cache(maxsize=4096)  # the results of one specimen carry one time, and a chart is read at several hooks
 def _read(text: str, zone: ZoneInfo | None) -> Day | None:
     try:
         if len(text) > _LENGTH_OF_DATE:
@@ -76,10 +68,7 @@ def _read_timed(text: str, zone: ZoneInfo | None) -> Day | None:
     if not found:
         return None
     written, hour, minute, second, offset = found.groups()
-    when, clock = (
-        date.fromisoformat(written),
-        time(int(hour), int(minute), int(second or 0)),
-    )
+    when, clock = date.fromisoformat(written), time(int(hour), int(minute), int(second or 0))
     if zone is not None and offset in _PLACELESS:
         local = datetime.combine(when, clock, UTC).astimezone(zone)
         when, clock = local.date(), local.time()
@@ -97,18 +86,14 @@ def _read_partial(text: str) -> Day | None:
     return Day(first, _last_of_month(first))
 
 
-def read_period(
-    start: str | None, end: str | None, zone: ZoneInfo | None
-) -> Day | None:
+def read_period(start: str | None, end: str | None, zone: ZoneInfo | None) -> Day | None:
     """A period stands for all its days (R-08a); with one readable end, for that. None if it ends before it starts."""
     first, last = read_day(start, zone), read_day(end, zone)
     if first is None or last is None:
         return first or last
     if last.last < first.first:
         return None
-    return Day(
-        first.first, last.last, first.clock if first.first == last.last else None
-    )
+    return Day(first.first, last.last, first.clock if first.first == last.last else None)
 
 
 def read_instant(text: str | None) -> datetime | None:
@@ -137,9 +122,7 @@ def has_reached_age(birth: Day, years: int, on: date) -> bool | None:
 
 def _age(birth: date, on: date) -> int:
     # In a leap year 29 February itself is still one day short of 1 March.
-    month, day = (
-        (3, 1) if (birth.month, birth.day) == (2, 29) else (birth.month, birth.day)
-    )
+    month, day = (3, 1) if (birth.month, birth.day) == (2, 29) else (birth.month, birth.day)
     return on.year - birth.year - ((on.month, on.day) < (month, day))
 
 

@@ -39,9 +39,7 @@ class Decision:
     case: Case
     conclusion: Conclusion
     verdicts: tuple[tuple[Rule, Verdict], ...]
-    caps: tuple[
-        tuple[Rule, Cap], ...
-    ]  # those that lowered the class; empty when there was nothing to lower
+    caps: tuple[tuple[Rule, Cap], ...]  # those that lowered the class; empty when there was nothing to lower
     lines: tuple[tuple[Rule, Line], ...]  # R-51a order
     remarks: tuple[tuple[Rule, Remark], ...]
     steps: tuple[Step, ...]
@@ -61,11 +59,7 @@ class Decision:
     @property
     def tests_not_before(self) -> date | None:
         """R-41c: the first day on which the offered tests can be interpreted."""
-        days = [
-            verdict.tests_not_before
-            for _, verdict in self.verdicts
-            if verdict.tests_not_before
-        ]
+        days = [verdict.tests_not_before for _, verdict in self.verdicts if verdict.tests_not_before]
         return max(days, default=None)
 
 

@@ -14,9 +14,7 @@ from cds_service.clinical.units import PLAUSIBLE
 from cds_service.clinical.zones import TSAT_INDETERMINATE_HIGH, TSAT_INDETERMINATE_LOW
 
 SPECIMEN = timedelta(hours=24)  # draws at most so far apart are one specimen
-TIBC_PER_TRANSFERRIN = Decimal(
-    "1.25"
-)  # ug/dL of TIBC per mg/dL of transferrin; last resort
+TIBC_PER_TRANSFERRIN = Decimal("1.25")  # ug/dL of TIBC per mg/dL of transferrin; last resort
 # In this order of preference.
 BINDING = ("tibc", "uibc", "transferrin")
 _BANDS = (TSAT_INDETERMINATE_LOW, TSAT_INDETERMINATE_HIGH)
@@ -41,9 +39,7 @@ def derive_tsat(results: Mapping[str, tuple[Result, ...]]) -> list[Result]:
     mates: dict[int, list[Result]] = {}
     for analyte in BINDING:
         for mate in _find_parts(results.get(analyte, ())):
-            mates.setdefault(mate.day.first.toordinal() if mate.day else 0, []).append(
-                mate
-            )
+            mates.setdefault(mate.day.first.toordinal() if mate.day else 0, []).append(mate)
     derived = (_derive_one(iron, mates) for iron in _find_parts(results["iron"]))
     return [result for result in derived if result]
 
@@ -58,15 +54,11 @@ def _derive_one(iron: Result, by_day: Mapping[int, list[Result]]) -> Result | No
     if iron.day is None:
         return None
     drawn = iron.day.first.toordinal()
-    near = [
-        mate for day in (drawn - 1, drawn, drawn + 1) for mate in by_day.get(day, ())
-    ]
+    near = [mate for day in (drawn - 1, drawn, drawn + 1) for mate in by_day.get(day, ())]
     mates = [mate for mate in near if is_one_specimen(iron.day, mate.day)]
     if not mates:
         return None
-    readable = [
-        mate for mate in mates if mate.value is not None and mate.rejected is None
-    ]
+    readable = [mate for mate in mates if mate.value is not None and mate.rejected is None]
     mate = min(readable or mates, key=lambda one: _preference(iron, one))
     if iron.rejected or iron.value is None:
         return _unreadable(iron, mate, iron)
@@ -75,29 +67,18 @@ def _derive_one(iron: Result, by_day: Mapping[int, list[Result]]) -> Result | No
     return _calculate(iron, mate)
 
 
-def _preference(
-    iron: Result, mate: Result
-) -> tuple[bool, int, timedelta, Decimal, str]:
+def _preference(iron: Result, mate: Result) -> tuple[bool, int, timedelta, Decimal, str]:
     """Reports that count before preliminary ones, then TIBC, UIBC, transferrin; the nearest; the higher TSAT (R-13)."""
     low = mate.value.low if mate.value else None
     gap = _gap(iron.day, mate.day) if iron.day and mate.day else timedelta(0)
-    return (
-        mate.status == PRELIMINARY,
-        BINDING.index(mate.analyte),
-        gap,
-        low or Decimal(0),
-        mate.reference,
-    )
+    return (mate.status == PRELIMINARY, BINDING.index(mate.analyte), gap, low or Decimal(0), mate.reference)
 
 
 def _gap(one: Day, other: Day) -> timedelta:
     """Between two draws; none known between draws of one day of which one has no clock time."""
     if one.clock is None or other.clock is None:
         return timedelta(0)
-    return abs(
-        datetime.combine(one.first, one.clock)
-        - datetime.combine(other.first, other.clock)
-    )
+    return abs(datetime.combine(one.first, one.clock) - datetime.combine(other.first, other.clock))
 
 
 def _calculate(iron: Result, mate: Result) -> Result:
@@ -112,12 +93,7 @@ def _calculate(iron: Result, mate: Result) -> Result:
     if mate.analyte != "transferrin":
         return replace(_frame(iron, mate), value=plausible)
     doubtful = any(plausible.cut(band) for band in _BANDS)
-    return replace(
-        _frame(iron, mate),
-        value=plausible,
-        transferrin_based=True,
-        indeterminate=doubtful,
-    )
+    return replace(_frame(iron, mate), value=plausible, transferrin_based=True, indeterminate=doubtful)
 
 
 def _saturation(iron: Result, mate: Result) -> Interval | None:
@@ -127,17 +103,10 @@ def _saturation(iron: Result, mate: Result) -> Interval | None:
     part, binding = iron.value, mate.value
     low = _percent(part.low, binding.high, mate.analyte)
     high = _percent(part.high, binding.low, mate.analyte)
-    return Interval(
-        low,
-        high,
-        part.low_closed and binding.high_closed,
-        part.high_closed and binding.low_closed,
-    )
+    return Interval(low, high, part.low_closed and binding.high_closed, part.high_closed and binding.low_closed)
 
 
-def _percent(
-    iron: Decimal | None, binding: Decimal | None, analyte: str
-) -> Decimal | None:
+def _percent(iron: Decimal | None, binding: Decimal | None, analyte: str) -> Decimal | None:
     """None = no bound on this side."""
     if iron is None or binding is None:
         return None
@@ -154,20 +123,12 @@ def _total_capacity(iron: Decimal, binding: Decimal, analyte: str) -> Decimal:
 
 def _unreadable(iron: Result, mate: Result, culprit: Result) -> Result:
     problem = f"{NAMES[culprit.analyte]}: {culprit.problem}"
-    return replace(
-        _frame(iron, mate),
-        rejected=culprit.rejected or RejectedBecause.UNREADABLE,
-        problem=problem,
-    )
+    return replace(_frame(iron, mate), rejected=culprit.rejected or RejectedBecause.UNREADABLE, problem=problem)
 
 
 def _frame(iron: Result, mate: Result) -> Result:
     """All but the value. Dated by the iron, which blackout and age are about; preliminary if a part of it is."""
-    factor = (
-        f" (TIBC = {TIBC_PER_TRANSFERRIN} x transferrin)"
-        if mate.analyte == "transferrin"
-        else ""
-    )
+    factor = f" (TIBC = {TIBC_PER_TRANSFERRIN} x transferrin)" if mate.analyte == "transferrin" else ""
     return Result(
         analyte="tsat",
         value=None,

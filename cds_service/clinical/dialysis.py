@@ -9,9 +9,7 @@ from cds_service.clinical.problem_list import find_active
 
 PROCEDURE_DAYS = 90  # R-28
 # Stage 5 kidney disease alone ("ckd5") is not in the list: it follows the general rules.
-CONDITIONS = frozenset(
-    {"esrd", "dialysis-dependence", "hemodialysis", "peritoneal-dialysis"}
-)
+CONDITIONS = frozenset({"esrd", "dialysis-dependence", "hemodialysis", "peritoneal-dialysis"})
 PROCEDURES = frozenset({"dialysis-procedure", "hemodialysis", "peritoneal-dialysis"})
 
 
@@ -30,11 +28,7 @@ def find_entries(facts: PatientFacts) -> tuple[ConditionEntry, ...]:
 
 
 def find_procedures(facts: PatientFacts, as_of: date) -> tuple[ProcedureEntry, ...]:
-    found = [
-        one
-        for one in facts.procedures
-        if PROCEDURES & one.concepts and _is_recent(one.day, as_of)
-    ]
+    found = [one for one in facts.procedures if PROCEDURES & one.concepts and _is_recent(one.day, as_of)]
     return tuple(sorted(found, key=lambda one: one.reference))
 
 
@@ -42,13 +36,9 @@ def find_methods(facts: PatientFacts, as_of: date) -> frozenset[Method]:
     """The methods on record; empty when not in dialysis or not stated."""
     stated = [entry.concepts for entry in find_entries(facts)]
     stated += [one.concepts for one in find_procedures(facts, as_of)]
-    return frozenset(
-        method for method in Method for concepts in stated if method in concepts
-    )
+    return frozenset(method for method in Method for concepts in stated if method in concepts)
 
 
 def _is_recent(day: Day | None, as_of: date) -> bool:
     """Every day a partial date stands for, up to today, lies in the window (R-08a)."""
-    return (
-        day is not None and as_of - timedelta(days=PROCEDURE_DAYS) <= day.first <= as_of
-    )
+    return day is not None and as_of - timedelta(days=PROCEDURE_DAYS) <= day.first <= as_of

@@ -1,4 +1,4 @@
-"""Doses and courses of parenteral iron, given and ordered, under one name (R-04a, R-04b, R-32 to R-36, R-40e, R-41, R-43a)."""
+"""Doses and courses of parenteral iron, given and ordered: the one name under which the rules ask for them."""
 
 from cds_service.clinical.courses import (
     COURSE_GAP_DAYS,
@@ -9,14 +9,7 @@ from cds_service.clinical.courses import (
     place_order,
     trace_course,
 )
-from cds_service.clinical.given_doses import (
-    Dose,
-    describe,
-    name_product,
-    plain,
-    read_doses,
-    undated,
-)
+from cds_service.clinical.given_doses import Dose, describe, name_product, plain, read_doses, undated
 from cds_service.clinical.order_dose import (
     Ceiling,
     dose_ceiling,

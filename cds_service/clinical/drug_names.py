@@ -15,9 +15,7 @@ ORAL = "oral-iron"
 IMAGING = "iron-imaging"
 
 # Every value set that says what drug something is.
-DRUG_CONCEPTS = frozenset(
-    one.id for one in read_shipped().values() if one.kind == "drug"
-) | {IMAGING}
+DRUG_CONCEPTS = frozenset(one.id for one in read_shipped().values() if one.kind == "drug") | {IMAGING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +58,9 @@ _INGREDIENTS = tuple(
     )
 )
 _HIGH_MOLECULAR_WEIGHT = _compile(r"\bdexferrum\b|\b(?:high_molecular_weight|hmw)\b")
-_IRON_GLUCONATE = _compile(
-    r"\biron_gluconate\b"
-)  # without valency: not told from the oral salt
+_IRON_GLUCONATE = _compile(r"\biron_gluconate\b")  # without valency: not told from the oral salt
 _IMAGING = _compile(r"\bferabright\b|ferumoxytol_(?:enhanced|contrast|imaging)")
-_NOT_IRON_THERAPY = _compile(
-    r"\b(?:ferric_citrate|auryxia|sucroferric|velphoro|ferric_pyrophosphate|triferic)\b"
-)
+_NOT_IRON_THERAPY = _compile(r"\b(?:ferric_citrate|auryxia|sucroferric|velphoro|ferric_pyrophosphate|triferic)\b")
 _CLASS = _compile(
     r"\b(?:i\.?v|intravenous|intramuscular|parenteral|injectable|(?:infusion|injection)s?(?:\s+of)?)\b\.?[\s,:\-]+iron\b"
     r"|\biron[\s,:\-(]+(?:(?:replacement|therapy|preparations?|products?)[\s,:\-(]+)?"
@@ -147,18 +141,14 @@ def drug_from_text(text: str) -> DrugName | None:
     if any(stem in lowered for stem in _STEMS):
         concept = _iron(text)
     if concept is None and any(stem in lowered for stem in _RLS_STEMS):
-        concept = next(
-            (drug for drug, pattern in _RLS_DRUGS if pattern.search(text)), None
-        )
+        concept = next((drug for drug, pattern in _RLS_DRUGS if pattern.search(text)), None)
     return DrugName(concept, is_injectable(text), is_oral(text)) if concept else None
 
 
 def is_injectable(text: str) -> bool:
     """The words say that it goes into vein or muscle (R-01a): injection, infusion, IV, IM; a vial if not drunk."""
     text = text[:LONGEST_TEXT]
-    return bool(_INJECTED.search(text)) or (
-        bool(_CONTAINER.search(text)) and not is_oral(text)
-    )
+    return bool(_INJECTED.search(text)) or (bool(_CONTAINER.search(text)) and not is_oral(text))
 
 
 def is_oral(text: str) -> bool:

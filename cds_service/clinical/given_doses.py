@@ -8,12 +8,7 @@ from decimal import Decimal
 from cds_service.clinical.model import DoseRecord, DoseSource, Ingredient
 
 # R-40e: what an administration says wins; among other records the one that comes nearer to having seen the infusion.
-_STRONGEST_FIRST = (
-    DoseSource.ADMINISTRATION,
-    DoseSource.PROCEDURE,
-    DoseSource.STATEMENT,
-    DoseSource.ORDER,
-)
+_STRONGEST_FIRST = (DoseSource.ADMINISTRATION, DoseSource.PROCEDURE, DoseSource.STATEMENT, DoseSource.ORDER)
 # Two administrations or two orders of one day are two portions; two statements may well report the same one.
 _ADDED = (DoseSource.ADMINISTRATION, DoseSource.ORDER)
 
@@ -37,13 +32,9 @@ class Dose:
     amount_mg: Decimal | None  # None = not recorded, or not for all of that day
     from_order: bool = False  # day or amount taken from an order
     references: tuple[str, ...] = ()
-    clock: time | None = (
-        None  # start of the first administration, if every one has a clock time
-    )
+    clock: time | None = None  # start of the first administration, if every one has a clock time
     first_day: date | None = None  # of a partial date its earliest day
-    known_mg: Decimal = Decimal(
-        0
-    )  # the recorded part of an amount that is not known in full
+    known_mg: Decimal = Decimal(0)  # the recorded part of an amount that is not known in full
 
     @property
     def earliest(self) -> date:
@@ -63,16 +54,8 @@ def name_product(ingredient: Ingredient | None) -> str:
 
 def describe(dose: Dose) -> str:
     """`750 mg ferric carboxymaltose on 2026-03-02`, with what is not certain about it."""
-    amount = (
-        "an unrecorded amount of"
-        if dose.amount_mg is None
-        else f"{plain(dose.amount_mg)} mg"
-    )
-    day = (
-        dose.day.isoformat()
-        if dose.is_exact_day
-        else f"a day from {dose.earliest} to {dose.day}"
-    )
+    amount = "an unrecorded amount of" if dose.amount_mg is None else f"{plain(dose.amount_mg)} mg"
+    day = dose.day.isoformat() if dose.is_exact_day else f"a day from {dose.earliest} to {dose.day}"
     taken = " (taken from the order)" if dose.from_order else ""
     return f"{amount} {name_product(dose.ingredient)} on {day}{taken}"
 
@@ -88,7 +71,7 @@ def local_reference(reference: str) -> str:
     return "/".join(reference.split("/_history/", 1)[0].rsplit("/", 2)[-2:])
 
 
-# ------------------------------------------------------------------------------------------------- R-40e: bringing together
+# ----------------------------------------------------------------------------------------- R-40e: bringing together
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +124,9 @@ def _place_all(records: Iterable[DoseRecord], as_of: date) -> list[_Placed]:
         if record.day is None or record.day.first > as_of:
             continue
         day = min(record.day.last, as_of)
-        keys = frozenset(
-            local_reference(one) for one in (record.reference, *record.refers_to)
-        )
-        placed[(record.source, record.reference, day)] = _Placed(
-            record, day, record.day.first, keys
-        )
-    return sorted(
-        placed.values(), key=lambda one: (one.day, one.first_day, one.record.reference)
-    )
+        keys = frozenset(local_reference(one) for one in (record.reference, *record.refers_to))
+        placed[(record.source, record.reference, day)] = _Placed(record, day, record.day.first, keys)
+    return sorted(placed.values(), key=lambda one: (one.day, one.first_day, one.record.reference))
 
 
 def _order(one: _Merged) -> tuple[date, date, str]:
@@ -164,46 +141,24 @@ def _drop_referred(merged: list[_Merged], level: list[_Placed]) -> list[_Placed]
             by_key.setdefault(key, []).append(one)
     dropped: set[int] = set()
     for dose in merged:
-        same = [
-            one
-            for key in dose.keys
-            for one in by_key.get(key, ())
-            if id(one) not in dropped
-        ]
+        same = [one for key in dose.keys for one in by_key.get(key, ()) if id(one) not in dropped]
         if same:
-            nearest = min(
-                same,
-                key=lambda one: (
-                    abs((one.day - dose.day).days),
-                    one.day,
-                    one.record.reference,
-                ),
-            )
+            nearest = min(same, key=lambda one: (abs((one.day - dose.day).days), one.day, one.record.reference))
             dropped.add(id(nearest))
             _absorb(dose, nearest)
     return [one for one in level if id(one) not in dropped]
 
 
 def _drop_same_day(merged: list[_Merged], level: list[_Placed]) -> list[_Placed]:
-    """The same ingredient on the same day; where one of the two has no product named, that day's dose is taken for it."""
+    """The same ingredient on the same day; one without product is taken for the dose of its day."""
     by_day: dict[date, list[_Merged]] = {}
     for dose in merged:
         by_day.setdefault(dose.day, []).append(dose)
     left = []
     for one in level:
-        same = [
-            dose
-            for dose in by_day.get(one.day, ())
-            if _may_be_same(dose.ingredient, one.record.ingredient)
-        ]
+        same = [dose for dose in by_day.get(one.day, ()) if _may_be_same(dose.ingredient, one.record.ingredient)]
         if same:
-            _absorb(
-                next(
-                    (dose for dose in same if dose.ingredient is one.record.ingredient),
-                    same[0],
-                ),
-                one,
-            )
+            _absorb(next((dose for dose in same if dose.ingredient is one.record.ingredient), same[0]), one)
         else:
             left.append(one)
     return left
@@ -230,13 +185,9 @@ def _merge_days(level: list[_Placed]) -> list[_Merged]:
         record = one.record
         dose = days.get((one.day, record.ingredient))
         if dose is None:
-            dose = _Merged(
-                record.ingredient, one.day, one.first_day, [], set(), [], set()
-            )
+            dose = _Merged(record.ingredient, one.day, one.first_day, [], set(), [], set())
             days[(one.day, record.ingredient)] = dose
-        dose.first_day = max(
-            dose.first_day, one.first_day
-        )  # one exact record settles the day
+        dose.first_day = max(dose.first_day, one.first_day)  # one exact record settles the day
         dose.sources.add(record.source)
         dose.references.append(record.reference)
         dose.keys |= one.keys
@@ -254,11 +205,7 @@ def _join_days(merged: list[_Merged]) -> list[_Merged]:
         if same is not one:
             _fuse(same, one)
     for day in {day for day, ingredient in kept if ingredient is None}:
-        named = [
-            one
-            for (other, ingredient), one in kept.items()
-            if other == day and ingredient
-        ]
+        named = [one for (other, ingredient), one in kept.items() if other == day and ingredient]
         if len(named) == 1:
             _fuse(named[0], kept.pop((day, None)))
     return sorted(kept.values(), key=_order)

@@ -34,9 +34,7 @@ class Interval:
         return cls(low, None, False, False)
 
     @classmethod
-    def between(
-        cls, low: Decimal, high: Decimal, *, low_closed: bool, high_closed: bool
-    ) -> "Interval":
+    def between(cls, low: Decimal, high: Decimal, *, low_closed: bool, high_closed: bool) -> "Interval":
         return cls(low, high, low_closed, high_closed)
 
     @property
@@ -44,15 +42,9 @@ class Interval:
         return self.low is not None and self.low == self.high
 
     def contains(self, value: Decimal) -> bool:
-        if self.low is not None and (
-            value < self.low or (value == self.low and not self.low_closed)
-        ):
+        if self.low is not None and (value < self.low or (value == self.low and not self.low_closed)):
             return False
-        return (
-            self.high is None
-            or value < self.high
-            or (value == self.high and self.high_closed)
-        )
+        return self.high is None or value < self.high or (value == self.high and self.high_closed)
 
     def is_within(self, other: "Interval") -> bool:
         """All of this interval lies in `other`."""
@@ -84,54 +76,28 @@ class Interval:
             high, high_closed = other.high, other.high_closed
         elif other.high is not None and other.high == high:
             high_closed = high_closed and other.high_closed
-        if (
-            low is not None
-            and high is not None
-            and (low > high or (low == high and not (low_closed and high_closed)))
-        ):
+        if low is not None and high is not None and (low > high or (low == high and not (low_closed and high_closed))):
             return None
         return Interval(low, high, low_closed, high_closed)
 
     def scaled(self, factor: Decimal) -> "Interval":
         """The same in a unit whose numbers are `factor` times as large; ValueError unless `factor` is positive."""
         if factor <= 0:
-            raise ValueError(
-                f"an interval can be scaled only by a positive factor, not by {factor}"
-            )
+            raise ValueError(f"an interval can be scaled only by a positive factor, not by {factor}")
         low = None if self.low is None else self.low * factor
         high = None if self.high is None else self.high * factor
         return Interval(low, high, self.low_closed, self.high_closed)
 
     def text(self) -> str:
         """Mathematical form: `(75, 100]`, `[300, ...)`."""
-        start = (
-            "(..."
-            if self.low is None
-            else f"{'[' if self.low_closed else '('}{self.low:f}"
-        )
-        end = (
-            "...)"
-            if self.high is None
-            else f"{self.high:f}{']' if self.high_closed else ')'}"
-        )
+        start = "(..." if self.low is None else f"{'[' if self.low_closed else '('}{self.low:f}"
+        end = "...)" if self.high is None else f"{self.high:f}{']' if self.high_closed else ')'}"
         return f"{start}, {end}"
 
     def words(self) -> str:
         """`over 75 and up to 100`, `below 20`, `45 or more`."""
         if self.low is not None and self.is_point:
             return f"{self.low:f}"
-        low = (
-            ""
-            if self.low is None
-            else f"{self.low:f} or more"
-            if self.low_closed
-            else f"over {self.low:f}"
-        )
-        high = (
-            ""
-            if self.high is None
-            else f"up to {self.high:f}"
-            if self.high_closed
-            else f"below {self.high:f}"
-        )
+        low = "" if self.low is None else f"{self.low:f} or more" if self.low_closed else f"over {self.low:f}"
+        high = "" if self.high is None else f"up to {self.high:f}" if self.high_closed else f"below {self.high:f}"
         return " and ".join(part for part in (low, high) if part) or "any value"

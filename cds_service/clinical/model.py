@@ -42,22 +42,16 @@ class Result:
     """One laboratory or vital-sign result as read from one Observation (or one of its components)."""
 
     analyte: str  # value-set id: ferritin, tsat, iron, tibc, uibc, transferrin, hemoglobin, crp, phosphate, body-weight
-    value: (
-        Interval | None
-    )  # canonical unit, a point unless censored (R-10), already cut to the plausible range (R-11)
+    value: Interval | None  # canonical unit, a point unless censored (R-10), already cut to the plausible range (R-11)
     recorded: str  # as the chart has it: "168.5 pmol/L", "<5 ng/mL"; chart text, escape before markdown
     day: Day | None  # specimen time (3.1), None = undated
     status: str | None  # Observation.status
     reference: str
     issued: datetime | None = None
-    rejected: RejectedBecause | None = (
-        None  # set when a value is there but cannot be used
-    )
+    rejected: RejectedBecause | None = None  # set when a value is there but cannot be used
     problem: str = ""  # the words for `rejected` or for "no value"
     note: str = ""  # conversion or calculation, for the card ("converted from pmol/L", "calculated from iron and TIBC")
-    likely_percent: Decimal | None = (
-        None  # a TSAT of [0.45, 1.0] with unit %: what it would be as a fraction (R-26e)
-    )
+    likely_percent: Decimal | None = None  # a TSAT of [0.45, 1.0] with unit %: what it would be as a fraction (R-26e)
     transferrin_based: bool = False  # derived with the factor for transferrin (R-06)
     indeterminate: bool = False  # transferrin-based and in [18, 23] or [43, 47] (R-06)
     method: str = ""  # weight: "measured", "stated", "dry", "pre-pregnancy"; hemoglobin: "", "blood-gas"
@@ -83,10 +77,7 @@ class ConditionEntry:
     @property
     def counts(self) -> bool:
         """Not refuted, not entered in error, and not hedged."""
-        return (
-            self.verification_status not in ("refuted", "entered-in-error")
-            and not self.is_hedged
-        )
+        return self.verification_status not in ("refuted", "entered-in-error") and not self.is_hedged
 
     @property
     def is_unconfirmed(self) -> bool:
@@ -118,9 +109,7 @@ class AllergyEntry:
     clinical_status: str | None  # active, inactive, resolved, or None
     verification_status: str | None
     has_reaction: bool  # any manifestation recorded
-    all_gastrointestinal: (
-        bool  # every manifestation recorded is gastrointestinal (and there is one)
-    )
+    all_gastrointestinal: bool  # every manifestation recorded is gastrointestinal (and there is one)
     has_anaphylaxis: bool
     is_severe: bool  # reaction severity severe, criticality high, or an anaphylaxis manifestation
     reactions: str = ""  # manifestations as text
@@ -177,26 +166,16 @@ class IronOrder:
     name: str  # drug as written; chart text
     ingredient: Ingredient | None  # None = product not named
     status: str | None
-    route: str = (
-        ""  # "", "intravenous", "intramuscular", "oral", or the text found; lower case
-    )
+    route: str = ""  # "", "intravenous", "intramuscular", "oral", or the text found; lower case
     is_high_molecular_weight: bool = False
     is_imaging: bool = False
-    is_ambiguous: bool = (
-        False  # R-01a: the code or text does not tell oral from injectable
-    )
+    is_ambiguous: bool = False  # R-01a: the code or text does not tell oral from injectable
     has_injectable_form: bool = False
     do_not_perform: bool = False
     reason_is_rls: bool = False  # by reasonCode, or a contained Condition (R-02)
-    reason_references: tuple[
-        str, ...
-    ] = ()  # "Condition/1": a reason only if that entry is RLS and counts (R-02)
-    dose: OrderDose = field(
-        default_factory=OrderDose
-    )  # of several dosage lines the largest
-    other_lines: tuple[
-        OrderDose, ...
-    ] = ()  # the remaining dosage lines (a test dose, R-33)
+    reason_references: tuple[str, ...] = ()  # "Condition/1": a reason only if that entry is RLS and counts (R-02)
+    dose: OrderDose = field(default_factory=OrderDose)  # of several dosage lines the largest
+    other_lines: tuple[OrderDose, ...] = ()  # the remaining dosage lines (a test dose, R-33)
     administrations: int = 1  # R-04a
     planned: tuple[Day, ...] = ()  # R-43a: dates on which it is to be given, in order
     planned_last: date | None = None  # R-43a: the last of them
@@ -296,13 +275,9 @@ class PatientFacts:
     sex: str | None = None  # administrative: male, female, other, unknown, None
     conditions: tuple[ConditionEntry, ...] = ()
     allergies: tuple[AllergyEntry, ...] = ()
-    results: Mapping[str, tuple[Result, ...]] = field(
-        default_factory=dict
-    )  # by analyte, in no particular order
+    results: Mapping[str, tuple[Result, ...]] = field(default_factory=dict)  # by analyte, in no particular order
     dose_records: tuple[DoseRecord, ...] = ()
-    signed_orders: tuple[
-        IronOrder, ...
-    ] = ()  # parenteral iron, active or on-hold, in the chart (R-04b)
+    signed_orders: tuple[IronOrder, ...] = ()  # parenteral iron, active or on-hold, in the chart (R-04b)
     medications: tuple[MedicationUse, ...] = ()
     pregnancy: tuple[PregnancyEvidence, ...] = ()
     severity: tuple[SeverityTotal, ...] = ()
@@ -310,9 +285,7 @@ class PatientFacts:
     procedures: tuple[ProcedureEntry, ...] = ()
     arranged: tuple[ArrangedContact, ...] = ()
     gaps: tuple[Gap, ...] = ()
-    unavailable: Mapping[str, str] = field(
-        default_factory=dict
-    )  # prefetch key -> "missing" | "failed" | "incomplete"
+    unavailable: Mapping[str, str] = field(default_factory=dict)  # prefetch key -> "missing" | "failed" | "incomplete"
 
 
 # ------------------------------------------------------------------------------------------------------- answers
@@ -404,9 +377,7 @@ class Verdict:
     headline: str = ""
     say: tuple[str, ...] = ()
     used: tuple[Used, ...] = ()
-    offer_tests: tuple[
-        str, ...
-    ] = ()  # value-set ids of tests to order: ferritin, iron, tibc, cbc, phosphate
+    offer_tests: tuple[str, ...] = ()  # value-set ids of tests to order: ferritin, iron, tibc, cbc, phosphate
     tests_not_before: date | None = None  # R-41c
     certainty: str = ""  # strength and certainty in words, for a recommendation
 
@@ -435,7 +406,9 @@ class Line:
 class Remark:
     """A fixed or value-bound sentence that is no caution line (R-12, R-14, R-29, R-30, R-38, R-39, R-54)."""
 
-    section: str  # "ferritin", "tsat", "hemoglobin": beside that value; "alternatives", "product", "next-step", "history"
+    section: (
+        str  # "ferritin", "tsat", "hemoglobin": beside that value; "alternatives", "product", "next-step", "history"
+    )
     text: str
     because: str
     offer_tests: tuple[str, ...] = ()  # R-29c

@@ -1,5 +1,6 @@
 """The dose of an order in mg of elemental iron, and the highest single dose of its product (R-04a, R-32 to R-36)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ SUCROSE_MOST_MG = Decimal(200)
 SUCROSE_HEMODIALYSIS_MOST_MG = Decimal(100)
 SUCROSE_PERITONEAL_MOST_MG = Decimal(400)
 GLUCONATE_MOST_MG = Decimal(125)
+TEST_DOSE_MG = Decimal(25)  # R-04b, R-33, F2
 DRAFT_STEP_MG = Decimal(50)  # R-32a
 
 
@@ -60,15 +62,11 @@ def show_ceiling(value: Decimal) -> str:
 
 def usual_dose_mg(kilograms: Decimal | None) -> Decimal:
     """R-37: `min(1000, 15 x kg)` of ferric carboxymaltose; 1000 without a weight."""
-    return (
-        FCM_MOST_MG
-        if kilograms is None
-        else min(FCM_MOST_MG, FCM_MG_PER_KG * kilograms)
-    )
+    return FCM_MOST_MG if kilograms is None else min(FCM_MOST_MG, FCM_MG_PER_KG * kilograms)
 
 
 def draft_dose_mg(kilograms: Decimal) -> Decimal:
-    """A dose of ferric carboxymaltose that we draft: the ceiling, rounded down to a multiple of 50 mg (R-32a, R-50d)."""
+    """A dose of ferric carboxymaltose we draft: the ceiling, rounded down to a multiple of 50 mg (R-32a, R-50d)."""
     return usual_dose_mg(kilograms) // DRAFT_STEP_MG * DRAFT_STEP_MG
 
 
@@ -86,45 +84,25 @@ class Ceiling:
     @property
     def shown(self) -> str:
         """`904 mg per dose (15 mg/kg at 60.3 kg, at most 1000 mg)`."""
-        weight = (
-            f"; weight needed for the {self.missing_weight} ceiling"
-            if self.missing_weight
-            else ""
-        )
+        weight = f"; weight needed for the {self.missing_weight} ceiling" if self.missing_weight else ""
         return f"{show_ceiling(self.mg)} mg per dose ({self.basis}{weight})"
 
 
 def dose_ceiling(case: "Case") -> Ceiling | None:
     """For the product, the label profile and this patient; None when the product is not named."""
-    match case.order.ingredient:
-        case Ingredient.FCM:
-            return _by_weight(
-                case,
-                FCM_EU_MG_PER_KG if case.label == "eu" else FCM_MG_PER_KG,
-                FCM_MOST_MG,
-            )
-        case Ingredient.DERISOMALTOSE:
-            return _derisomaltose(case)
-        case Ingredient.FERUMOXYTOL:
-            return Ceiling(FERUMOXYTOL_MOST_MG, "US label")
-        case Ingredient.DEXTRAN:
-            return Ceiling(DEXTRAN_MOST_MG, "US label, per day")
-        case Ingredient.SUCROSE:
-            return _sucrose(case)
-        case Ingredient.GLUCONATE:
-            return Ceiling(GLUCONATE_MOST_MG, "US label")
-        case None:
-            return None
+    find = _CEILINGS.get(case.order.ingredient) if case.order.ingredient else None
+    return find(case) if find else None
+
+
+def _fcm(case: "Case") -> Ceiling:
+    return _by_weight(case, FCM_EU_MG_PER_KG if case.label == "eu" else FCM_MG_PER_KG, FCM_MOST_MG)
 
 
 def _by_weight(case: "Case", per_kg: Decimal, most: Decimal) -> Ceiling:
     kilograms = weight_kg(case.weight)
     if kilograms is None:
         return Ceiling(most, f"at most {most} mg", f"{per_kg} mg/kg")
-    return Ceiling(
-        min(most, per_kg * kilograms),
-        f"{per_kg} mg/kg at {plain(kilograms)} kg, at most {most} mg",
-    )
+    return Ceiling(min(most, per_kg * kilograms), f"{per_kg} mg/kg at {plain(kilograms)} kg, at most {most} mg")
 
 
 def _derisomaltose(case: "Case") -> Ceiling:
@@ -137,8 +115,16 @@ def _derisomaltose(case: "Case") -> Ceiling:
 def _sucrose(case: "Case") -> Ceiling:
     if not case.is_in_dialysis:
         return Ceiling(SUCROSE_MOST_MG, "US label")
-    if dialysis.find_methods(case.facts, case.as_of) == {
-        dialysis.Method.PERITONEAL
-    }:  # not stated: the lower ceiling
+    if dialysis.find_methods(case.facts, case.as_of) == {dialysis.Method.PERITONEAL}:  # not stated: the lower ceiling
         return Ceiling(SUCROSE_PERITONEAL_MOST_MG, "peritoneal dialysis, 14 days apart")
     return Ceiling(SUCROSE_HEMODIALYSIS_MOST_MG, "hemodialysis")
+
+
+_CEILINGS: dict[Ingredient, Callable[["Case"], Ceiling]] = {
+    Ingredient.FCM: _fcm,
+    Ingredient.DERISOMALTOSE: _derisomaltose,
+    Ingredient.FERUMOXYTOL: lambda _: Ceiling(FERUMOXYTOL_MOST_MG, "US label"),
+    Ingredient.DEXTRAN: lambda _: Ceiling(DEXTRAN_MOST_MG, "US label, per day"),
+    Ingredient.SUCROSE: _sucrose,
+    Ingredient.GLUCONATE: lambda _: Ceiling(GLUCONATE_MOST_MG, "US label"),
+}

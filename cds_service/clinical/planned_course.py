@@ -1,20 +1,19 @@
-"""Orders that belong together: test doses, companions, one planned course, and the day it is to be given (R-04b, R-43, R-43a)."""
+"""Orders that belong together, a test dose or one planned course, and the day they are to be given (R-04b, R-43a)."""
 
-import itertools
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cds_service.clinical.courses import COURSE_GAP_DAYS, course_limit
 from cds_service.clinical.given_doses import local_reference
 from cds_service.clinical.model import DoseRecord, DoseSource, Ingredient, IronOrder
-from cds_service.clinical.order_dose import order_total_mg, weight_kg
+from cds_service.clinical.order_dose import TEST_DOSE_MG, order_total_mg, weight_kg
 
 if TYPE_CHECKING:
     from cds_service.clinical.case import Case
 
-TEST_DOSE_MG = Decimal(25)  # R-04b, R-33 (F2)
 SIGNED_DAYS = 90  # R-04b
 OPEN_STATUSES = ("active", "on-hold")  # R-04b
 # R-41 (F1, F3): least days between two doses by label.
@@ -28,24 +27,18 @@ DIFFERENT_DAYS = 1  # other products: only the dates have to differ
 def has_test_dose_size(order: IronOrder) -> bool:
     """An iron-dextran order of 25 mg or less."""
     mg = order.dose.mg
-    return (
-        order.ingredient is Ingredient.DEXTRAN and mg is not None and mg <= TEST_DOSE_MG
-    )
+    return order.ingredient is Ingredient.DEXTRAN and mg is not None and mg <= TEST_DOSE_MG
 
 
 def is_test_dose(order: IronOrder, session: Iterable[IronOrder]) -> bool:
     """R-04b (i): beside a larger dextran order, or one whose dose is not written yet, it is that order's test dose."""
-    return has_test_dose_size(order) and any(
-        _is_larger(other, order) for other in session
-    )
+    return has_test_dose_size(order) and any(_is_larger(other, order) for other in session)
 
 
 def _is_larger(other: IronOrder, order: IronOrder) -> bool:
     if other.ingredient is not Ingredient.DEXTRAN or other.reference == order.reference:
         return False
-    return other.dose.mg is None or (
-        order.dose.mg is not None and other.dose.mg > order.dose.mg
-    )
+    return other.dose.mg is None or (order.dose.mg is not None and other.dose.mg > order.dose.mg)
 
 
 # ----------------------------------------------------------------------------------------------- R-04b: companions
@@ -56,16 +49,10 @@ def companions(case: "Case") -> tuple[IronOrder, ...]:
     if len(case.session) == 1 and not case.facts.signed_orders:
         return ()
     known = {order.reference for order in case.session}
-    signed = [
-        order
-        for order in case.facts.signed_orders
-        if order.reference not in known and _is_open(case, order)
-    ]
+    signed = [order for order in case.facts.signed_orders if order.reference not in known and _is_open(case, order)]
     together = (*case.session, *signed)
     return tuple(
-        order
-        for order in together
-        if order.reference != case.order.reference and not is_test_dose(order, together)
+        order for order in together if order.reference != case.order.reference and not is_test_dose(order, together)
     )
 
 
@@ -73,33 +60,18 @@ def _is_open(case: "Case", order: IronOrder) -> bool:
     """Signed in the last 90 days, undated ones included, and no administration on record: given or not?"""
     if order.status not in OPEN_STATUSES or order.is_imaging or order.do_not_perform:
         return False
-    if (
-        order.authored is not None
-        and (case.as_of - order.authored.last).days > SIGNED_DAYS
-    ):
+    if order.authored is not None and (case.as_of - order.authored.last).days > SIGNED_DAYS:
         return False
-    return not any(
-        _is_given_for(record, order, case.as_of) for record in case.facts.dose_records
-    )
+    return not any(_is_given_for(record, order, case.as_of) for record in case.facts.dose_records)
 
 
 def _is_given_for(record: DoseRecord, order: IronOrder, as_of: date) -> bool:
     """An administration that names the order; without naming any, the same product given on or after its signing."""
-    if (
-        record.source is not DoseSource.ADMINISTRATION
-        or record.day is None
-        or record.day.first > as_of
-    ):
+    if record.source is not DoseSource.ADMINISTRATION or record.day is None or record.day.first > as_of:
         return False
     if record.refers_to:
-        return local_reference(order.reference) in {
-            local_reference(one) for one in record.refers_to
-        }
-    if (
-        order.authored is None
-        or record.ingredient is not order.ingredient
-        or order.ingredient is None
-    ):
+        return local_reference(order.reference) in {local_reference(one) for one in record.refers_to}
+    if order.authored is None or record.ingredient is not order.ingredient or order.ingredient is None:
         return False
     return record.day.first >= order.authored.last
 
@@ -109,20 +81,12 @@ def _is_given_for(record: DoseRecord, order: IronOrder, as_of: date) -> bool:
 
 def label_interval(ingredient: Ingredient | None) -> int:
     """Least days between two doses (R-41); products without a label interval: different days."""
-    return (
-        LABEL_INTERVAL_DAYS.get(ingredient, DIFFERENT_DAYS)
-        if ingredient
-        else DIFFERENT_DAYS
-    )
+    return LABEL_INTERVAL_DAYS.get(ingredient, DIFFERENT_DAYS) if ingredient else DIFFERENT_DAYS
 
 
 def upcoming_dates(order: IronOrder, as_of: date) -> tuple[date, ...]:
     """Planned dates that have not passed, in order; partial dates are no dates (R-08a, R-43a)."""
-    return tuple(
-        sorted(
-            day.first for day in order.planned if day.is_exact and day.first >= as_of
-        )
-    )
+    return tuple(sorted(day.first for day in order.planned if day.is_exact and day.first >= as_of))
 
 
 def course_mates(case: "Case") -> tuple[IronOrder, ...]:
@@ -130,50 +94,31 @@ def course_mates(case: "Case") -> tuple[IronOrder, ...]:
     mates = tuple(
         order
         for order in companions(case)
-        if order.ingredient is case.order.ingredient
-        and _is_fully_dated(order, case.as_of)
+        if order.ingredient is case.order.ingredient and _is_fully_dated(order, case.as_of)
     )
-    if (
-        not mates
-        or case.order.ingredient is None
-        or not _is_fully_dated(case.order, case.as_of)
-    ):
+    if not mates or case.order.ingredient is None or not _is_fully_dated(case.order, case.as_of):
         return ()
     together = (case.order, *mates)
-    return (
-        mates
-        if _keeps_intervals(case, together) and _keeps_limit(case, together)
-        else ()
-    )
+    return mates if _keeps_intervals(case, together) and _keeps_limit(case, together) else ()
 
 
 def _is_fully_dated(order: IronOrder, as_of: date) -> bool:
     """Every administration has its date, and not all of them have passed."""
     if not order.planned or len(order.planned) < order.administrations:
         return False
-    return all(day.is_exact for day in order.planned) and bool(
-        upcoming_dates(order, as_of)
-    )
+    return all(day.is_exact for day in order.planned) and bool(upcoming_dates(order, as_of))
 
 
 def _keeps_intervals(case: "Case", orders: Iterable[IronOrder]) -> bool:
-    dates = sorted(
-        when for order in orders for when in upcoming_dates(order, case.as_of)
-    )
+    dates = sorted(when for order in orders for when in upcoming_dates(order, case.as_of))
     least = label_interval(case.order.ingredient)
-    return all(
-        least <= (after - before).days <= COURSE_GAP_DAYS
-        for before, after in itertools.pairwise(dates)
-    )
+    return all(least <= (after - before).days <= COURSE_GAP_DAYS for before, after in pairwise(dates))
 
 
 def _keeps_limit(case: "Case", orders: Iterable[IronOrder]) -> bool:
     """With what the running course has had already; a dose that is not written yet counts as 0 (R-41a)."""
     limit = course_limit(case.order.ingredient, weight_kg(case.weight))
-    ordered = sum(
-        (order_total_mg(order, case.weight) or Decimal(0) for order in orders),
-        Decimal(0),
-    )
+    ordered = sum((order_total_mg(order, case.weight) or Decimal(0) for order in orders), Decimal(0))
     return limit is not None and given_in_course_mg(case) + ordered <= limit
 
 
@@ -195,13 +140,9 @@ def given_in_course_mg(case: "Case") -> Decimal:
 
 
 def planned_date(case: "Case") -> date:
-    """The last date on which this order and its course mates are to be given; the hook date if none is known (R-43a)."""
+    """The last date planned for this order and its course mates; the hook date if none is known (R-43a)."""
     return max(
-        (
-            when
-            for order in (case.order, *course_mates(case))
-            for when in upcoming_dates(order, case.as_of)
-        ),
+        (when for order in (case.order, *course_mates(case)) for when in upcoming_dates(order, case.as_of)),
         default=case.as_of,
     )
 

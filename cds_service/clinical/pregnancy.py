@@ -43,9 +43,7 @@ class PregnancyState:
     current: tuple[PregnancyEvidence, ...] = ()
     dating: Dating = Dating()
     reaches_14_weeks_on: date | None = None  # only before that day and with a known age
-    lapsed: tuple[
-        PregnancyEvidence, ...
-    ] = ()  # older than 300 days: a line and nothing else
+    lapsed: tuple[PregnancyEvidence, ...] = ()  # older than 300 days: a line and nothing else
     needs_status_line: bool = False
 
     @property
@@ -65,26 +63,15 @@ class PregnancyState:
 
 def assess(facts: PatientFacts, as_of: date) -> PregnancyState:
     """R-20d and R-20e on the hook date; the order of the evidence does not matter."""
-    evidence = _drop_cancelled(
-        [one for one in facts.pregnancy if not _is_future(one, as_of)]
-    )
-    current = [
-        one
-        for one in evidence
-        if _says_pregnant(one, as_of) and _age(one, as_of) <= EVIDENCE_DAYS
-    ]
+    evidence = _drop_cancelled([one for one in facts.pregnancy if not _is_future(one, as_of)])
+    current = [one for one in evidence if _says_pregnant(one, as_of) and _age(one, as_of) <= EVIDENCE_DAYS]
     if not current:
         return PregnancyState(
-            lapsed=_newest_first(
-                one for one in evidence if one.pregnant and _is_lapsed(one, as_of)
-            ),
-            needs_status_line=_may_be_pregnant(facts, as_of)
-            and not _is_status_known(facts.pregnancy, as_of),
+            lapsed=_newest_first(one for one in evidence if one.pregnant and _is_lapsed(one, as_of)),
+            needs_status_line=_may_be_pregnant(facts, as_of) and not _is_status_known(facts.pregnancy, as_of),
         )
     dating = _date_pregnancy(evidence, current, as_of)
-    return PregnancyState(
-        _newest_first(current), dating, _reaches_14_weeks(dating, as_of)
-    )
+    return PregnancyState(_newest_first(current), dating, _reaches_14_weeks(dating, as_of))
 
 
 # ---------------------------------------------------------------------------------------------------- what counts
@@ -92,11 +79,7 @@ def assess(facts: PatientFacts, as_of: date) -> PregnancyState:
 
 def _is_future(one: PregnancyEvidence, as_of: date) -> bool:
     """A future statement is ignored; a problem-list entry stands, whatever its date."""
-    return (
-        one.source is not PregnancySource.CONDITION
-        and one.day is not None
-        and one.day.first > as_of
-    )
+    return one.source is not PregnancySource.CONDITION and one.day is not None and one.day.first > as_of
 
 
 def _drop_cancelled(evidence: list[PregnancyEvidence]) -> list[PregnancyEvidence]:
@@ -104,11 +87,7 @@ def _drop_cancelled(evidence: list[PregnancyEvidence]) -> list[PregnancyEvidence
     denials = [one for one in evidence if one.pregnant is False]
     if not denials:
         return evidence
-    return [
-        one
-        for one in evidence
-        if not any(_is_surely_newer(denial, one) for denial in denials)
-    ]
+    return [one for one in evidence if not any(_is_surely_newer(denial, one) for denial in denials)]
 
 
 def _is_surely_newer(denial: PregnancyEvidence, other: PregnancyEvidence) -> bool:
@@ -158,9 +137,7 @@ def _recency(one: PregnancyEvidence) -> tuple[date, time, str, str]:
 # ---------------------------------------------------------------------------------------------- gestational age
 
 
-def _date_pregnancy(
-    evidence: list[PregnancyEvidence], current: list[PregnancyEvidence], as_of: date
-) -> Dating:
+def _date_pregnancy(evidence: list[PregnancyEvidence], current: list[PregnancyEvidence], as_of: date) -> Dating:
     """R-20e: the first kind of source that exists; within a kind the newest statement, then the younger age."""
     for source in (
         PregnancySource.DELIVERY_DATE,
@@ -170,20 +147,12 @@ def _date_pregnancy(
         found = [
             (one, age)
             for one in evidence
-            if one.source is source
-            and (age := _age_today(one, as_of)) is not None
-            and 0 <= age <= LONGEST_DAYS
+            if one.source is source and (age := _age_today(one, as_of)) is not None and 0 <= age <= LONGEST_DAYS
         ]
         if found:
             newest = max(_said_on(one) for one, _ in found)
-            age, _, said_by = min(
-                (age, one.reference, one)
-                for one, age in found
-                if _said_on(one) == newest
-            )
-            return Dating(
-                Stage.EARLY if age < FOURTEEN_WEEKS_DAYS else Stage.LATER, age, said_by
-            )
+            age, _, said_by = min((age, one.reference, one) for one, age in found if _said_on(one) == newest)
+            return Dating(Stage.EARLY if age < FOURTEEN_WEEKS_DAYS else Stage.LATER, age, said_by)
     return _date_by_trimester([one for one in current if one.trimester], as_of)
 
 
@@ -210,13 +179,9 @@ def _date_by_trimester(coded: list[PregnancyEvidence], as_of: date) -> Dating:
         return Dating()
     newest = max(_said_on(one) for one in coded)
     readings = [
-        _read_trimester(one, as_of)
-        for one in _newest_first(coded)
-        if one.day is None or _said_on(one) == newest
+        _read_trimester(one, as_of) for one in _newest_first(coded) if one.day is None or _said_on(one) == newest
     ]
-    return next(
-        (reading for reading in readings if reading.stage is Stage.EARLY), readings[0]
-    )
+    return next((reading for reading in readings if reading.stage is Stage.EARLY), readings[0])
 
 
 def _read_trimester(one: PregnancyEvidence, as_of: date) -> Dating:
@@ -249,9 +214,7 @@ def _may_be_pregnant(facts: PatientFacts, as_of: date) -> bool:
 def _is_status_known(evidence: Iterable[PregnancyEvidence], as_of: date) -> bool:
     """Evidence either way in the last 90 days."""
     return any(
-        one.day is not None
-        and not _is_future(one, as_of)
-        and (as_of - one.day.first).days <= STATUS_KNOWN_DAYS
+        one.day is not None and not _is_future(one, as_of) and (as_of - one.day.first).days <= STATUS_KNOWN_DAYS
         for one in evidence
         if one.pregnant is False or _says_pregnant(one, as_of)
     )

@@ -8,33 +8,21 @@ from cds_service.clinical.wording import quote
 _NEVER_COUNT = ("refuted", "entered-in-error")
 
 
-def find_counting(
-    conditions: Iterable[ConditionEntry], concepts: frozenset[str]
-) -> tuple[ConditionEntry, ...]:
+def find_counting(conditions: Iterable[ConditionEntry], concepts: frozenset[str]) -> tuple[ConditionEntry, ...]:
     """Entries in one of the value sets `concepts`, of any clinical status, that are not refuted, in error or hedged."""
-    return _in_order(
-        entry for entry in conditions if entry.counts and concepts & entry.concepts
-    )
+    return _in_order(entry for entry in conditions if entry.counts and concepts & entry.concepts)
 
 
-def find_active(
-    conditions: Iterable[ConditionEntry], concepts: frozenset[str]
-) -> tuple[ConditionEntry, ...]:
-    return tuple(
-        entry for entry in find_counting(conditions, concepts) if entry.is_active
-    )
+def find_active(conditions: Iterable[ConditionEntry], concepts: frozenset[str]) -> tuple[ConditionEntry, ...]:
+    return tuple(entry for entry in find_counting(conditions, concepts) if entry.is_active)
 
 
-def find_hedged(
-    conditions: Iterable[ConditionEntry], concepts: frozenset[str]
-) -> tuple[ConditionEntry, ...]:
+def find_hedged(conditions: Iterable[ConditionEntry], concepts: frozenset[str]) -> tuple[ConditionEntry, ...]:
     """Entries that name the condition with a negation, kinship or screening word: a caution, never a fact (R-02a)."""
     return _in_order(
         entry
         for entry in conditions
-        if entry.is_hedged
-        and entry.verification_status not in _NEVER_COUNT
-        and concepts & entry.concepts
+        if entry.is_hedged and entry.verification_status not in _NEVER_COUNT and concepts & entry.concepts
     )
 
 

@@ -37,9 +37,7 @@ class SetAsideKind(StrEnum):
     FUTURE = "future"  # R-08, R-08a
     BLACKOUT = "blackout"
     STALE = "stale"
-    SUPERSEDED = (
-        "superseded"  # R-09a, R-28b; phosphate: before the latest FCM dose
-    )
+    SUPERSEDED = "superseded"  # R-09a, R-28b; phosphate: before the latest FCM dose
     PENDING = "pending"  # preliminary
     REJECTED = "rejected"
     CENSORED = "censored"
@@ -63,20 +61,12 @@ class Reading:
     analyte: str
     chosen: Result | None = None
     set_aside: tuple[SetAside, ...] = ()  # newest first
-    why_missing: str = (
-        ""  # a clause without full stop; empty when there is a chosen result
-    )
-    conflicting: Result | None = (
-        None  # usable, at most 7 days away, in another decision zone
-    )
+    why_missing: str = ""  # a clause without full stop; empty when there is a chosen result
+    conflicting: Result | None = None  # usable, at most 7 days away, in another decision zone
     pending: Result | None = None  # preliminary and newer than the chosen result
-    caution: str = (
-        ""  # how far the chosen result can be trusted (R-09, R-28b, R-08b); a clause
-    )
+    caution: str = ""  # how far the chosen result can be trusted (R-09, R-28b, R-08b); a clause
     contradicted_by: Result | None = None  # R-13a
-    stopper: Result | None = (
-        None  # R-13a: counts as missing, but still stops
-    )
+    stopper: Result | None = None  # R-13a: counts as missing, but still stops
 
     @property
     def is_usable(self) -> bool:
@@ -127,12 +117,7 @@ def show_result(result: Result) -> str:
 
 
 def use_result(result: Result) -> Used:
-    return Used(
-        NAMES[result.analyte],
-        show_result(result),
-        result.reference,
-        show_day(result.day),
-    )
+    return Used(NAMES[result.analyte], show_result(result), result.reference, show_day(result.day))
 
 
 def show_day(day: Day | None) -> str:
@@ -141,6 +126,4 @@ def show_day(day: Day | None) -> str:
 
 
 def _is_in(result: Result | None, zone: Interval) -> bool:
-    return (
-        result is not None and result.value is not None and result.value.is_within(zone)
-    )
+    return result is not None and result.value is not None and result.value.is_within(zone)

@@ -19,9 +19,7 @@ class Contact:
     window_to: int
     tasks: tuple[str, ...]  # whole sentences; they name the tests too (R-51)
     tests: tuple[str, ...]  # value-set ids of the tests to draw
-    tests_to_order: tuple[
-        str, ...
-    ]  # those ordered together with the contact; the others when its window opens (R-51)
+    tests_to_order: tuple[str, ...]  # those ordered together with the contact; the others when its window opens (R-51)
     forbids_ferritin: bool  # ferritin cannot be interpreted yet (R-09, R-48)
 
 
@@ -120,11 +118,7 @@ _FIRST_YEAR, _LAST_YEAR = 100, 9900
 
 def plan(anchor: date) -> tuple[Planned, ...]:
     """The four contacts of a course, `anchor` being day 0 (R-43); none for a day at the end of the calendar."""
-    return (
-        tuple(place(contact, anchor) for contact in CONTACTS)
-        if _is_sane(anchor)
-        else ()
-    )
+    return tuple(place(contact, anchor) for contact in CONTACTS) if _is_sane(anchor) else ()
 
 
 def place(contact: Contact, anchor: date) -> Planned:
@@ -152,18 +146,10 @@ def find_contact(contact_id: str) -> Contact | None:
     if known is not None:
         return known
     unit, _, number = contact_id.partition("-")
-    if (
-        unit != "month"
-        or not (number.isascii() and number.isdecimal())
-        or len(number) > len(str(MOST_MONTHS))
-    ):
+    if unit != "month" or not (number.isascii() and number.isdecimal()) or len(number) > len(str(MOST_MONTHS)):
         return None
     months = int(number)
-    if (
-        str(months) != number
-        or months % EVERY_MONTHS
-        or not EVERY_MONTHS < months <= MOST_MONTHS
-    ):
+    if str(months) != number or months % EVERY_MONTHS or not EVERY_MONTHS < months <= MOST_MONTHS:
         return None
     return _six_monthly(months)
 
@@ -179,18 +165,12 @@ def implied_anchors(contact_id: str, target: date) -> tuple[date, ...]:
     earliest = add_months(target, -contact.months) - timedelta(days=contact.days)
     if not contact.months:
         return (earliest,)
-    same_month = (
-        earliest + timedelta(days=days) for days in range(4)
-    )  # months differ by at most three days
-    return tuple(
-        day for day in same_month if add_months(day, contact.months) == target
-    ) or (earliest,)
+    same_month = (earliest + timedelta(days=days) for days in range(4))  # months differ by at most three days
+    return tuple(day for day in same_month if add_months(day, contact.months) == target) or (earliest,)
 
 
 def _six_monthly(months: int) -> Contact:
-    return replace(
-        MONTH_6, id=f"month-{months}", title=f"month {months}", months=months
-    )
+    return replace(MONTH_6, id=f"month-{months}", title=f"month {months}", months=months)
 
 
 def _is_sane(day: date) -> bool:

@@ -9,11 +9,7 @@ from cds_service.clinical.reading import SetAside, SetAsideKind, show_result
 from cds_service.clinical.specimen_time import Timing
 from cds_service.clinical.wording import quote
 
-COUNTED = {
-    "corrected": 3,
-    "amended": 2,
-    "final": 1,
-}  # R-07, the strongest report highest
+COUNTED = {"corrected": 3, "amended": 2, "final": 1}  # R-07, the strongest report highest
 PRELIMINARY = "preliminary"
 
 
@@ -34,12 +30,8 @@ class Question:
     zone: Callable[[Result], int | None]  # R-10; None = spans zones
     absent: str  # why it is missing when there is no result at all
     low_is_cautious: bool = False  # hemoglobin, phosphate, weight
-    distance: Callable[[Result], int] = (
-        _all_equally_near  # the nearest comes first, then the newest
-    )
-    is_same_sample: Callable[[Result, Result], bool] = (
-        _never  # a reported and a calculated TSAT of one specimen
-    )
+    distance: Callable[[Result], int] = _all_equally_near  # the nearest comes first, then the newest
+    is_same_sample: Callable[[Result, Result], bool] = _never  # a reported and a calculated TSAT of one specimen
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,42 +60,26 @@ def screen(question: Question, result: Result) -> SetAside | None:
         why = f"has status {quote(result.status)}" if result.status else "has no status"
         return SetAside(result, why, SetAsideKind.STATUS)
     if result.value is None and result.rejected is None:
-        why = (
-            f"has no value ({quote(result.problem)})"
-            if result.problem
-            else "has no value"
-        )
+        why = f"has no value ({quote(result.problem)})" if result.problem else "has no value"
         return SetAside(result, why, SetAsideKind.NO_VALUE)
     timing = question.timing(result.day)
     if timing.kind:
         return SetAside(result, timing.why, timing.kind)
     if result.status == PRELIMINARY:
-        return SetAside(
-            result, "is preliminary: the final result is pending", SetAsideKind.PENDING
-        )
+        return SetAside(result, "is preliminary: the final result is pending", SetAsideKind.PENDING)
     return _screen_value(question, result)
 
 
 def _screen_value(question: Question, result: Result) -> SetAside | None:
     if result.rejected:
-        kind = (
-            SetAsideKind.CENSORED
-            if result.rejected is RejectedBecause.CENSORED
-            else SetAsideKind.REJECTED
-        )
+        kind = SetAsideKind.CENSORED if result.rejected is RejectedBecause.CENSORED else SetAsideKind.REJECTED
         reason = f": {quote(result.problem)}" if result.problem else ""
-        return SetAside(
-            result, f"cannot be used ({quote(result.recorded)}{reason})", kind
-        )
+        return SetAside(result, f"cannot be used ({quote(result.recorded)}{reason})", kind)
     if result.indeterminate:
         why = f"is indeterminate: {show_result(result)} was calculated with the transferrin factor, too near a limit"
         return SetAside(result, why, SetAsideKind.INDETERMINATE)
     if question.zone(result) is None:
-        return SetAside(
-            result,
-            f"spans decision limits ({show_result(result)})",
-            SetAsideKind.CENSORED,
-        )
+        return SetAside(result, f"spans decision limits ({show_result(result)})", SetAsideKind.CENSORED)
     return None
 
 
@@ -125,9 +101,7 @@ def drop_replaced(results: list[Result]) -> tuple[list[Result], list[SetAside]]:
         kept += strongest
         if len(strongest) < len(group):
             stay = {id(result) for result in strongest}
-            replaced += [
-                _replaced(result) for result in group if id(result) not in stay
-            ]
+            replaced += [_replaced(result) for result in group if id(result) not in stay]
     return kept, replaced
 
 
@@ -138,11 +112,7 @@ def is_report(result: Result) -> bool:
 
 
 def _replaced(result: Result) -> SetAside:
-    return SetAside(
-        result,
-        "was replaced by another report on the same specimen",
-        SetAsideKind.REPLACED,
-    )
+    return SetAside(result, "was replaced by another report on the same specimen", SetAsideKind.REPLACED)
 
 
 def keep_strongest(group: list[Result]) -> list[Result]:

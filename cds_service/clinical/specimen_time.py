@@ -49,20 +49,14 @@ def judge_day(day: Day | None, as_of: date, longest: int, judge: JudgeDraw) -> T
 
 
 def _judge_each(day: Day, judge: JudgeDraw) -> Timing:
-    each = [
-        judge(date.fromordinal(number), None)
-        for number in range(day.first.toordinal(), day.last.toordinal() + 1)
-    ]
+    each = [judge(date.fromordinal(number), None) for number in range(day.first.toordinal(), day.last.toordinal() + 1)]
     if len({timing.kind for timing in each}) > 1:
         return _imprecise(day)
     return next((timing for timing in each if timing.caution), each[-1])
 
 
 def _imprecise(day: Day) -> Timing:
-    return Timing(
-        SetAsideKind.IMPRECISE,
-        f"is dated {show_day(day)} only, too vague to tell whether it counts",
-    )
+    return Timing(SetAsideKind.IMPRECISE, f"is dated {show_day(day)} only, too vague to tell whether it counts")
 
 
 def judge_age(on: date, as_of: date, limit: int) -> Timing:
@@ -80,12 +74,8 @@ class IronClocks:
     as_of: date
     limit: int  # days, R-08
     doses: tuple[Dose, ...] = ()  # R-09, R-09a
-    small_doses: tuple[
-        Dose, ...
-    ] = ()  # R-28b: sessional doses in dialysis, which start no clock
-    course_start: Dose | None = (
-        None  # R-41: first dose of the course whose next dose is ordered
-    )
+    small_doses: tuple[Dose, ...] = ()  # R-28b: sessional doses in dialysis, which start no clock
+    course_start: Dose | None = None  # R-41: first dose of the course whose next dose is ordered
 
 
 def judge_iron_draw(clocks: IronClocks, on: date, clock: time | None) -> Timing:
@@ -104,9 +94,7 @@ def judge_iron_draw(clocks: IronClocks, on: date, clock: time | None) -> Timing:
     return _judge_small_doses(clocks, earlier, on, clock)
 
 
-def _judge_before_course(
-    clocks: IronClocks, start: Dose, on: date, clock: time | None
-) -> Timing:
+def _judge_before_course(clocks: IronClocks, start: Dose, on: date, clock: time | None) -> Timing:
     """R-41: seen from the first dose of the course, as if that dose had not been given yet."""
     before = IronClocks(
         as_of=start.day,
@@ -122,16 +110,14 @@ def _judge_before_course(
     return timing
 
 
-def _judge_small_doses(
-    clocks: IronClocks, earlier: list[Dose], on: date, clock: time | None
-) -> Timing:
+def _judge_small_doses(clocks: IronClocks, earlier: list[Dose], on: date, clock: time | None) -> Timing:
     """What is left when no clock forbids the result: the 500 mg of R-28b, and the cautions."""
-    since = [
-        dose for dose in clocks.small_doses if _compare(on, clock, dose) <= 0
-    ]  # same day, order unknown: since
+    since = [dose for dose in clocks.small_doses if _compare(on, clock, dose) <= 0]  # same day, order unknown: since
     given = sum((dose.least_mg for dose in since), Decimal(0))
     if given > SUPERSEDING_MG:
-        why = f"was drawn before {given.normalize():f} mg of IV iron given since (limit {SUPERSEDING_MG} mg in dialysis)"
+        why = (
+            f"was drawn before {given.normalize():f} mg of IV iron given since (limit {SUPERSEDING_MG} mg in dialysis)"
+        )
         return Timing(SetAsideKind.SUPERSEDED, why)
     cautions = []
     if earlier and (days := (on - earlier[-1].day).days) < SETTLED_DAYS:
@@ -140,9 +126,7 @@ def _judge_small_doses(
         )
     small = [dose for dose in clocks.small_doses if _compare(on, clock, dose) >= 0]
     if small and (days := (on - small[-1].day).days) < SETTLED_DAYS:
-        cautions.append(
-            f"drawn {days} days after a small dose of IV iron ({small[-1].day}), which can raise it"
-        )
+        cautions.append(f"drawn {days} days after a small dose of IV iron ({small[-1].day}), which can raise it")
     return Timing(caution="; ".join(cautions)) if cautions else IN_TIME
 
 
@@ -160,12 +144,7 @@ def _compare(on: date, clock: time | None, dose: Dose) -> int:
     """-1 drawn before the dose, 1 after it, 0 on its day with the order unknown."""
     if on != dose.day:
         return -1 if on < dose.day else 1
-    if (
-        clock is None
-        or dose.clock is None
-        or not dose.is_exact_day
-        or clock == dose.clock
-    ):
+    if clock is None or dose.clock is None or not dose.is_exact_day or clock == dose.clock:
         return 0
     return -1 if clock < dose.clock else 1
 
@@ -177,6 +156,4 @@ def _blackout(on: date, dose: Dose) -> Timing:
 
 
 def _superseded(dose: Dose) -> Timing:
-    return Timing(
-        SetAsideKind.SUPERSEDED, f"was drawn before the IV iron of {dose.day}"
-    )
+    return Timing(SetAsideKind.SUPERSEDED, f"was drawn before the IV iron of {dose.day}")

@@ -21,9 +21,7 @@ _MILLIGRAMS = ("mg", "milligram", "milligrams")
 _GRAMS = ("g", "gram", "grams")
 
 
-def read_dose(
-    ingredient: Ingredient | None, value: Decimal | None, unit: str | None
-) -> OrderDose:
+def read_dose(ingredient: Ingredient | None, value: Decimal | None, unit: str | None) -> OrderDose:
     """The dose of one administration; `unreadable` names the unit when it cannot be turned into mg."""
     if value is None:
         return OrderDose()

@@ -70,49 +70,30 @@ _ROWS = (
 )
 # (analyte, spelling as `_spell` gives it) -> factor. Ferritin in ug/dL is left out on purpose: often a slip for ug/L.
 FACTORS = {
-    (analyte, unit.lower()): Factor(unit, _D(times), _D(over), *doubt)
-    for analyte, unit, times, over, *doubt in _ROWS
+    (analyte, unit.lower()): Factor(unit, _D(times), _D(over), *doubt) for analyte, unit, times, over, *doubt in _ROWS
 }
 
 # Other units a text may name; beside a code that says something else they make the value unusable.
-_AMOUNTS = [
-    f"{prefix}{base}"
-    for prefix in ("", "k", "d", "c", "m", "u", "n", "p", "f")
-    for base in ("g", "mol")
-]
+_AMOUNTS = [f"{prefix}{base}" for prefix in ("", "k", "d", "c", "m", "u", "n", "p", "f") for base in ("g", "mol")]
 _OTHER_UNITS = frozenset(
-    [
-        f"{amount}/{volume}"
-        for amount in (*_AMOUNTS, "iu", "u")
-        for volume in ("l", "dl", "cl", "ml", "ul")
-    ]
+    [f"{amount}/{volume}" for amount in (*_AMOUNTS, "iu", "u") for volume in ("l", "dl", "cl", "ml", "ul")]
     + [*_AMOUNTS, "%", "1", "lb", "[lb_av]", "oz", "[oz_av]", "st", "stone"]
 )
 _UCUM = ("http://unitsofmeasure.org", "urn:oid:2.16.840.1.113883.6.8")
 _LONGEST_UNIT = 40  # characters
 # 50 digits: a value of up to 30 digits lands on a cut-off only if it is that cut-off. A 64-bit float has 17.
 _EXACT = Context(prec=50)
-_MOST_EXPONENT = (
-    30  # larger or smaller numbers measure nothing and would only cost time
-)
+_MOST_EXPONENT = 30  # larger or smaller numbers measure nothing and would only cost time
 
 LOWEST_MOLAR_HEMOGLOBIN = _D("3.0")  # R-05: below it may be the tetramer
-HIGHEST_DOUBTFUL_PERCENT = _D(
-    "1.0"
-)  # R-11: a TSAT of 1.0 or less with unit % is no percentage
-LIKELY_FRACTION = Interval.between(
-    _D("0.45"), _D("1.0"), low_closed=True, high_closed=True
-)  # R-26e
-HIGHEST_FRACTION = _D(
-    "1.5"
-)  # guard rail of the terminology; what is above is also outside the plausible range
+HIGHEST_DOUBTFUL_PERCENT = _D("1.0")  # R-11: a TSAT of 1.0 or less with unit % is no percentage
+LIKELY_FRACTION = Interval.between(_D("0.45"), _D("1.0"), low_closed=True, high_closed=True)  # R-26e
+HIGHEST_FRACTION = _D("1.5")  # guard rail of the terminology; what is above is also outside the plausible range
 _PERCENT = _D(100)
 
 # R-11: outside these a value is unusable. Where R-11 names no range: what can be measured at all.
 PLAUSIBLE = {
-    "ferritin": Interval.between(
-        _D(0), _D(100_000), low_closed=False, high_closed=True
-    ),
+    "ferritin": Interval.between(_D(0), _D(100_000), low_closed=False, high_closed=True),
     "tsat": Interval.between(_D(1), _D(100), low_closed=False, high_closed=True),
     "iron": Interval.above(_D(0)),
     "tibc": Interval.above(_D(0)),
@@ -136,9 +117,7 @@ WINDOW_DAYS = {
     "pregnancy": 300,  # R-20d
 }
 # R-21: the laboratory's lower limit of phosphate is taken only if within this range, mg/dL.
-CREDIBLE_PHOSPHATE_LIMIT = Interval.between(
-    _D("1.5"), _D("3.5"), low_closed=True, high_closed=True
-)
+CREDIBLE_PHOSPHATE_LIMIT = Interval.between(_D("1.5"), _D("3.5"), low_closed=True, high_closed=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,24 +152,17 @@ def convert(
     if isinstance(factor, UnitProblem):
         return factor
     if not value.is_finite() or (value and abs(value.adjusted()) > _MOST_EXPONENT):
-        return UnitProblem(
-            "the number is not of a size that can be measured",
-            RejectedBecause.IMPLAUSIBLE,
-        )
+        return UnitProblem("the number is not of a size that can be measured", RejectedBecause.IMPLAUSIBLE)
     doubt = _DOUBTS[factor.doubt](value, comparator or "") if factor.doubt else None
     if doubt:
         return doubt
     if factor.is_identity:
         return Converted(value)
-    return Converted(
-        _convert_exactly(value, factor), f"converted from {value:f} {factor.unit}"
-    )
+    return Converted(_convert_exactly(value, factor), f"converted from {value:f} {factor.unit}")
 
 
 @lru_cache(maxsize=1024)  # a site writes few spellings
-def _find_factor(
-    analyte: str, code: str | None, unit: str | None, system: str | None
-) -> Factor | UnitProblem:
+def _find_factor(analyte: str, code: str | None, unit: str | None, system: str | None) -> Factor | UnitProblem:
     by_code, by_text = _spell(code or ""), _spell(unit or "")
     if by_code and by_text and system not in _UCUM and by_code not in _OTHER_UNITS:
         by_code = ""  # a local code: the text tells the unit
@@ -199,12 +171,7 @@ def _find_factor(
     factor = FACTORS.get((analyte, by_code or by_text))
     if factor is None:
         return _refuse(analyte, by_code or by_text)
-    if (
-        by_code
-        and by_text
-        and by_text != by_code
-        and _names_other_unit(analyte, factor, by_text)
-    ):
+    if by_code and by_text and by_text != by_code and _names_other_unit(analyte, factor, by_text):
         return UnitProblem("unit code and unit text disagree")
     return factor
 
@@ -222,12 +189,8 @@ def _refuse(analyte: str, spelled: str) -> UnitProblem:
     if spelled not in _OTHER_UNITS:
         return _UNKNOWN
     if (analyte, spelled) == ("ferritin", "ug/dl"):
-        return UnitProblem(
-            "ug/dL is not accepted for ferritin, as it is often a slip for ug/L"
-        )
-    return UnitProblem(
-        f"{spelled} is not accepted for this test, expected {CANONICAL[analyte]}"
-    )
+        return UnitProblem("ug/dL is not accepted for ferritin, as it is often a slip for ug/L")
+    return UnitProblem(f"{spelled} is not accepted for this test, expected {CANONICAL[analyte]}")
 
 
 def _names_other_unit(analyte: str, factor: Factor, by_text: str) -> bool:
@@ -241,51 +204,30 @@ def _names_other_unit(analyte: str, factor: Factor, by_text: str) -> bool:
 def _doubt_percent(value: Decimal, comparator: str) -> UnitProblem | None:
     if value > HIGHEST_DOUBTFUL_PERCENT:
         return None
-    if comparator.startswith(
-        "<"
-    ):  # R-10: nothing is left of "<1 %", and it hints at no fraction
+    if comparator.startswith("<"):  # R-10: nothing is left of "<1 %", and it hints at no fraction
         return UnitProblem("nothing plausible is left of it", RejectedBecause.CENSORED)
     likely = value * _PERCENT if LIKELY_FRACTION.contains(value) else None
-    return UnitProblem(
-        "1.0 or less with unit % is most likely a fraction",
-        RejectedBecause.IMPLAUSIBLE,
-        likely,
-    )
+    return UnitProblem("1.0 or less with unit % is most likely a fraction", RejectedBecause.IMPLAUSIBLE, likely)
 
 
 def _doubt_fraction(value: Decimal, _: str) -> UnitProblem | None:
-    return (
-        UnitProblem("with unit 1 a value above 1.5 is doubtful")
-        if value > HIGHEST_FRACTION
-        else None
-    )
+    return UnitProblem("with unit 1 a value above 1.5 is doubtful") if value > HIGHEST_FRACTION else None
 
 
 def _doubt_monomer(value: Decimal, comparator: str) -> UnitProblem | None:
-    if value < LOWEST_MOLAR_HEMOGLOBIN or (
-        value == LOWEST_MOLAR_HEMOGLOBIN and comparator == "<"
-    ):
+    if value < LOWEST_MOLAR_HEMOGLOBIN or (value == LOWEST_MOLAR_HEMOGLOBIN and comparator == "<"):
         return UnitProblem("in mmol/L below 3.0 it may be the tetramer")
     return None
 
 
-_DOUBTS = {
-    "percent": _doubt_percent,
-    "fraction": _doubt_fraction,
-    "tetramer": _doubt_monomer,
-}
+_DOUBTS = {"percent": _doubt_percent, "fraction": _doubt_fraction, "tetramer": _doubt_monomer}
 
 
 def _convert_exactly(value: Decimal, factor: Factor) -> Decimal:
     return _EXACT.divide(_EXACT.multiply(value, factor.multiply), factor.divide)
 
 
-_COMPARED = {
-    "<": Interval.below,
-    "<=": Interval.at_most,
-    ">": Interval.above,
-    ">=": Interval.at_least,
-}
+_COMPARED = {"<": Interval.below, "<=": Interval.at_most, ">": Interval.above, ">=": Interval.at_least}
 
 
 def read_value(analyte: str, value: Decimal, comparator: str | None) -> Interval | None:
@@ -302,29 +244,20 @@ def is_credible_phosphate_limit(limit: Decimal) -> bool:
 
 
 _DAYS_OF_UNIT = {"d": 1, "day": 1, "days": 1, "wk": 7, "week": 7, "weeks": 7}
-_MOST_GESTATION = _D(
-    1000
-)  # days or weeks; which ages are taken for a pregnancy says R-20e
+_MOST_GESTATION = _D(1000)  # days or weeks; which ages are taken for a pregnancy says R-20e
 
 
 def gestational_days(value: Decimal, code: str | None, unit: str | None) -> int | None:
     """Gestational age in completed days; None unless unit d or wk is stated, or when code and text disagree (R-20e)."""
     by_code, by_text = _days_of(code), _days_of(unit)
     size = by_code or by_text
-    if (
-        size is None
-        or (by_text and by_text != size)
-        or not value.is_finite()
-        or not 0 <= value <= _MOST_GESTATION
-    ):
+    if size is None or (by_text and by_text != size) or not value.is_finite() or not 0 <= value <= _MOST_GESTATION:
         return None
     return int((value * size).to_integral_value(ROUND_FLOOR))
 
 
 def _days_of(unit: str | None) -> int | None:
-    return (
-        _DAYS_OF_UNIT.get(_spell(unit)) if unit and len(unit) <= _LONGEST_UNIT else None
-    )
+    return _DAYS_OF_UNIT.get(_spell(unit)) if unit and len(unit) <= _LONGEST_UNIT else None
 
 
 # ------------------------------------------------------------------------------------------------------- for display
@@ -352,23 +285,12 @@ def display(analyte: str, value: Interval | Decimal, *limits: Decimal) -> str:
     plausible = PLAUSIBLE[analyte]
     if isinstance(value, Decimal):
         return f"{_round(analyte, value, limits):f} {unit}"
-    low, high = (
-        None if end is None else _round(analyte, end, limits)
-        for end in (value.low, value.high)
-    )
+    low, high = (None if end is None else _round(analyte, end, limits) for end in (value.low, value.high))
     if value.is_point:
         return f"{low:f} {unit}"
-    if (
-        high is not None
-        and value.low in (None, plausible.low)
-        and value.high != plausible.high
-    ):
+    if high is not None and value.low in (None, plausible.low) and value.high != plausible.high:
         return f"{'<=' if value.high_closed else '<'}{high:f} {unit}"
-    if (
-        low is not None
-        and value.high in (None, plausible.high)
-        and value.low != plausible.low
-    ):
+    if low is not None and value.high in (None, plausible.high) and value.low != plausible.low:
         return f"{'>=' if value.low_closed else '>'}{low:f} {unit}"
     return f"{Interval(low, high, value.low_closed, value.high_closed).words()} {unit}"
 
@@ -378,8 +300,6 @@ def _round(analyte: str, value: Decimal, limits: tuple[Decimal, ...]) -> Decimal
     shown = _EXACT.quantize(value, _PLACES.get(analyte, _TENTH))
     if shown != value and (shown in _CUTS.get(analyte, _ONLY_ZERO) or shown in limits):
         apart = _EXACT.subtract(value, shown)
-        shown = _EXACT.quantize(
-            value, _D(1).scaleb(max(apart.adjusted(), -_MOST_EXPONENT))
-        )
+        shown = _EXACT.quantize(value, _D(1).scaleb(max(apart.adjusted(), -_MOST_EXPONENT)))
     shortened = shown.normalize(_EXACT)
     return shortened if shortened else _D(0)

@@ -27,9 +27,7 @@ Json = dict[str, Any]
 LONGEST_CODE = 64
 LONGEST_SYSTEM = 200
 LARGEST_UNIT_MG = 1000
-_UNFIT_FOR_QUERY = set(
-    '|,$\\&#%+{}"<>\n\r\t'
-)  # a prefetch template is not percent-encoded
+_UNFIT_FOR_QUERY = set('|,$\\&#%+{}"<>\n\r\t')  # a prefetch template is not percent-encoded
 
 
 class ValueSetError(Exception):
@@ -74,9 +72,7 @@ def read_shipped() -> Mapping[str, ValueSet]:
     """The value sets of the package by id, in order of id."""
     folder = files("cds_service.clinical").joinpath("valuesets")
     found = [one for one in folder.iterdir() if one.name.endswith(".json")]
-    sets = [
-        _read_shipped_set(_parse(one.read_bytes(), one.name), one.name) for one in found
-    ]
+    sets = [_read_shipped_set(_parse(one.read_bytes(), one.name), one.name) for one in found]
     return {one.id: one for one in sorted(sets, key=lambda one: one.id)}
 
 
@@ -95,9 +91,7 @@ def read_overlay(folder: Path, sets: Mapping[str, ValueSet]) -> Mapping[str, Val
     try:
         paths = sorted(path for path in folder.iterdir() if path.suffix == ".json")
     except OSError as error:
-        raise ValueSetError(
-            f"{folder}: the overlay folder cannot be read ({error.strerror})"
-        ) from error
+        raise ValueSetError(f"{folder}: the overlay folder cannot be read ({error.strerror})") from error
     merged = dict(sets)
     for path in paths:
         resource = _read_file(path)
@@ -110,9 +104,7 @@ def _read_file(path: Path) -> Json:
     try:
         return _parse(path.read_bytes(), str(path))
     except OSError as error:
-        raise ValueSetError(
-            f"{path}: the file cannot be read ({error.strerror})"
-        ) from error
+        raise ValueSetError(f"{path}: the file cannot be read ({error.strerror})") from error
 
 
 def _parse(body: bytes, where: str) -> Json:
@@ -121,60 +113,37 @@ def _parse(body: bytes, where: str) -> Json:
     except (ValueError, RecursionError) as error:
         raise ValueSetError(f"{where}: not a JSON file in UTF-8 ({error})") from error
     if not isinstance(resource, dict) or resource.get("resourceType") != "ValueSet":
-        raise ValueSetError(
-            f"{where}: not a FHIR ValueSet (resourceType is missing or another one)"
-        )
+        raise ValueSetError(f"{where}: not a FHIR ValueSet (resourceType is missing or another one)")
     return resource
 
 
 def _find_set_id(resource: Json, sets: Mapping[str, ValueSet], path: Path) -> str:
     """By `id`, or by the end of `url`; two different sets, or none, is an error."""
     given, url = resource.get("id"), resource.get("url")
-    by_url = (
-        url.rstrip("/").rsplit("ValueSet/", 1)[-1]
-        if isinstance(url, str) and "ValueSet/" in url
-        else None
-    )
+    by_url = url.rstrip("/").rsplit("ValueSet/", 1)[-1] if isinstance(url, str) and "ValueSet/" in url else None
     known = {one for one in (given, by_url) if isinstance(one, str) and one in sets}
     if len(known) == 1:
         return known.pop()
     named = " and ".join(repr(one) for one in (given, url) if one)
     if known:
-        raise ValueSetError(
-            f"{path}: id and url name two different value sets ({named})"
-        )
+        raise ValueSetError(f"{path}: id and url name two different value sets ({named})")
     ids = ", ".join(sets)
-    raise ValueSetError(
-        f"{path}: {named or 'no id or url'} is no value set of this service; use one of {ids}"
-    )
+    raise ValueSetError(f"{path}: {named or 'no id or url'} is no value set of this service; use one of {ids}")
 
 
 def _read_added(resource: Json, where: str) -> tuple[Member, ...]:
     compose = resource.get("compose")
     if isinstance(compose, dict) and compose.get("exclude"):
-        raise ValueSetError(
-            f"{where}: an overlay adds codes and never removes any (compose.exclude)"
-        )
-    members = tuple(
-        replace(member, is_preferred=False) for member in _read_members(resource, where)
-    )
+        raise ValueSetError(f"{where}: an overlay adds codes and never removes any (compose.exclude)")
+    members = tuple(replace(member, is_preferred=False) for member in _read_members(resource, where))
     if not members:
-        raise ValueSetError(
-            f"{where}: adds no code; list them in compose.include.concept"
-        )
+        raise ValueSetError(f"{where}: adds no code; list them in compose.include.concept")
     return members
 
 
 def _add(value_set: ValueSet, added: tuple[Member, ...]) -> ValueSet:
-    known = {
-        (member.coding.system, member.coding.code, member.is_category)
-        for member in value_set
-    }
-    new = [
-        one
-        for one in added
-        if (one.coding.system, one.coding.code, one.is_category) not in known
-    ]
+    known = {(member.coding.system, member.coding.code, member.is_category) for member in value_set}
+    new = [one for one in added if (one.coding.system, one.coding.code, one.is_category) not in known]
     if not new:
         return value_set
     include = [
@@ -183,9 +152,7 @@ def _add(value_set: ValueSet, added: tuple[Member, ...]) -> ValueSet:
     ]
     resource = {**value_set.resource, "compose": {"include": include}}
     if value_set.coverage == "names-only":  # no longer true
-        resource["extension"] = [
-            one for one in resource["extension"] if "coverage" not in one["url"]
-        ]
+        resource["extension"] = [one for one in resource["extension"] if "coverage" not in one["url"]]
     return replace(value_set, members=(*value_set.members, *new), resource=resource)
 
 
@@ -204,9 +171,7 @@ def _include(member: Member) -> Json:
             "system": UCUM,
             "code": "mg",
         }
-        concept["extension"] = [
-            {"url": "StructureDefinition/billing-unit", "valueQuantity": size}
-        ]
+        concept["extension"] = [{"url": "StructureDefinition/billing-unit", "valueQuantity": size}]
     return {"system": coding.system, "concept": [concept]}
 
 
@@ -226,9 +191,7 @@ def _read_members(resource: Json, where: str) -> tuple[Member, ...]:
 
 
 def _read_include(include: Json, where: str) -> Iterator[Member]:
-    system = _text(
-        include.get("system"), where, "compose.include.system", LONGEST_SYSTEM
-    )
+    system = _text(include.get("system"), where, "compose.include.system", LONGEST_SYSTEM)
     system = system if system.startswith("CodeSystem/") else read_system(system)
     concepts = _objects(include.get("concept"), where, "compose.include.concept")
     filters = _objects(include.get("filter"), where, "compose.include.filter")
@@ -236,9 +199,7 @@ def _read_include(include: Json, where: str) -> Iterator[Member]:
         (True, 0),
         (False, 1),
     ):
-        raise ValueSetError(
-            f"{where}: every compose.include needs a list of concepts or one filter, and no valueSet"
-        )
+        raise ValueSetError(f"{where}: every compose.include needs a list of concepts or one filter, and no valueSet")
     for concept in concepts:
         yield _read_concept(system, concept, where)
     for one in filters:
@@ -251,9 +212,7 @@ def _read_include(include: Json, where: str) -> Iterator[Member]:
 
 
 def _read_concept(system: str, concept: Json, where: str) -> Member:
-    code = _text(
-        concept.get("code"), where, "compose.include.concept.code", LONGEST_CODE
-    )
+    code = _text(concept.get("code"), where, "compose.include.concept.code", LONGEST_CODE)
     if read_code(system, code) is None:
         raise ValueSetError(f"{where}: {code!r} is no code of {system}")
     display = concept.get("display")
@@ -268,32 +227,16 @@ def _read_unit(concept: Json, where: str) -> Decimal | None:
     size = _extension(concept, "billing-unit", "valueQuantity")
     if size is None:
         return None
-    value = (
-        size.get("value")
-        if isinstance(size, dict) and size.get("code") == "mg"
-        else None
-    )
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not 0 < value <= LARGEST_UNIT_MG
-    ):
-        raise ValueSetError(
-            f"{where}: billing-unit of {concept.get('code')!r} is no quantity in mg"
-        )
+    value = size.get("value") if isinstance(size, dict) and size.get("code") == "mg" else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LARGEST_UNIT_MG:
+        raise ValueSetError(f"{where}: billing-unit of {concept.get('code')!r} is no quantity in mg")
     return Decimal(str(value))  # the number as written in the file
 
 
 def _read_filter(system: str, one: Json, display: str, where: str) -> Member:
     code = _text(one.get("value"), where, "compose.include.filter.value", LONGEST_CODE)
-    if (
-        one.get("property") != "concept"
-        or one.get("op") != "is-a"
-        or system not in WITH_CATEGORIES
-    ):
-        raise ValueSetError(
-            f"{where}: a filter has to be concept is-a on ICD-10 or ICD-10-CM; else list the codes"
-        )
+    if one.get("property") != "concept" or one.get("op") != "is-a" or system not in WITH_CATEGORIES:
+        raise ValueSetError(f"{where}: a filter has to be concept is-a on ICD-10 or ICD-10-CM; else list the codes")
     return Member(Coding(system, code, display or code), is_category=True)
 
 
@@ -301,9 +244,7 @@ def _text(value: object, where: str, what: str, longest: int) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueSetError(f"{where}: {what} is missing")
     if len(value) > longest or _UNFIT_FOR_QUERY.intersection(value):
-        raise ValueSetError(
-            f"{where}: {what} {value[:longest]!r} is too long or cannot stand in a FHIR query"
-        )
+        raise ValueSetError(f"{where}: {what} {value[:longest]!r} is too long or cannot stand in a FHIR query")
     return value.strip()
 
 
@@ -318,9 +259,7 @@ def _objects(value: object, where: str, what: str) -> list[Json]:
 def _extension(element: Mapping[str, Any], name: str, member: str) -> Any:
     """The value of one of our extensions; None when it is not there. Foreign extensions are none of our business."""
     for one in element.get("extension") or ():
-        if isinstance(one, dict) and str(one.get("url", "")).endswith(
-            f"StructureDefinition/{name}"
-        ):
+        if isinstance(one, dict) and str(one.get("url", "")).endswith(f"StructureDefinition/{name}"):
             return one.get(member)
     return None
 

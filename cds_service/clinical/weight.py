@@ -44,45 +44,27 @@ def _read_before_pregnancy(case: "Case", weights: Iterable[Result]) -> Reading:
     """The recorded pre-pregnancy weight, else the last one in the 365 days before the pregnancy began."""
     age = case.pregnancy.age_days
     began = None if age is None else case.as_of - timedelta(days=age)
-    recorded = _read(
-        _question(case, partial(_time_recorded, began, case.as_of)),
-        weights,
-        (PRE_PREGNANCY,),
-    )
+    recorded = _read(_question(case, partial(_time_recorded, began, case.as_of)), weights, (PRE_PREGNANCY,))
     if recorded.is_usable:
         return recorded
     kinds = (*ACTUAL, DRY) if case.is_in_dialysis else ACTUAL
-    earlier = _read(
-        _question(case, partial(_time_before, began, case.as_of)), weights, kinds
-    )
+    earlier = _read(_question(case, partial(_time_before, began, case.as_of)), weights, kinds)
     if earlier.is_usable:
         return replace(earlier, caution="last weight before the pregnancy")
     return replace(earlier, why_missing="pre-pregnancy weight needed")
 
 
-def _read(
-    question: Question, weights: Iterable[Result], kinds: tuple[str, ...]
-) -> Reading:
+def _read(question: Question, weights: Iterable[Result], kinds: tuple[str, ...]) -> Reading:
     """The newest of the kinds that may be dosed on."""
     weights = tuple(weights)
     others = [_other_kind(result) for result in weights if result.method not in kinds]
-    screened = screen_all(
-        question, [result for result in weights if result.method in kinds]
-    )
+    screened = screen_all(question, [result for result in weights if result.method in kinds])
     reading = settle(question, Screened(screened.usable, screened.set_aside + others))
-    return (
-        replace(reading, caution=_CAUTIONS.get(reading.chosen.method, ""))
-        if reading.chosen
-        else reading
-    )
+    return replace(reading, caution=_CAUTIONS.get(reading.chosen.method, "")) if reading.chosen else reading
 
 
 def _question(case: "Case", timing: "partial[Timing]") -> Question:
-    absent = (
-        "body weight could not be obtained"
-        if "weight" in case.facts.unavailable
-        else "no body weight on record"
-    )
+    absent = "body weight could not be obtained" if "weight" in case.facts.unavailable else "no body weight on record"
     return Question(ANALYTE, timing, _zone, absent, low_is_cautious=True)
 
 
@@ -92,31 +74,19 @@ def _zone(result: Result) -> int | None:
 
 
 def _other_kind(result: Result) -> SetAside:
-    return SetAside(
-        result, f"is no weight to dose on ({result.method})", SetAsideKind.OTHER_KIND
-    )
+    return SetAside(result, f"is no weight to dose on ({result.method})", SetAsideKind.OTHER_KIND)
 
 
 def _time_by_age(as_of: date, day: Day | None) -> Timing:
-    return judge_day(
-        day, as_of, WEIGHT_DAYS, lambda on, _: judge_age(on, as_of, WEIGHT_DAYS)
-    )
+    return judge_day(day, as_of, WEIGHT_DAYS, lambda on, _: judge_age(on, as_of, WEIGHT_DAYS))
 
 
 def _time_recorded(began: date | None, as_of: date, day: Day | None) -> Timing:
     """A recorded pre-pregnancy weight has to be about this pregnancy."""
-    start = (
-        as_of - timedelta(days=EVIDENCE_DAYS)
-        if began is None
-        else began - timedelta(days=BEFORE_PREGNANCY_DAYS)
-    )
+    start = as_of - timedelta(days=EVIDENCE_DAYS) if began is None else began - timedelta(days=BEFORE_PREGNANCY_DAYS)
 
     def judge(on: date, _: time | None) -> Timing:
-        return (
-            IN_TIME
-            if on >= start
-            else Timing(SetAsideKind.STALE, "may be about an earlier pregnancy")
-        )
+        return IN_TIME if on >= start else Timing(SetAsideKind.STALE, "may be about an earlier pregnancy")
 
     return judge_day(day, as_of, (as_of - start).days, judge)
 

@@ -28,12 +28,8 @@ TSAT_ZONES = (
     Interval.at_least(_D(45)),
 )
 # a TSAT calculated with the transferrin factor, which differs between laboratories, is indeterminate in these.
-TSAT_INDETERMINATE_LOW = Interval.between(
-    _D(18), _D(23), low_closed=True, high_closed=True
-)
-TSAT_INDETERMINATE_HIGH = Interval.between(
-    _D(43), _D(47), low_closed=True, high_closed=True
-)
+TSAT_INDETERMINATE_LOW = Interval.between(_D(18), _D(23), low_closed=True, high_closed=True)
+TSAT_INDETERMINATE_HIGH = Interval.between(_D(43), _D(47), low_closed=True, high_closed=True)
 # urgent, anemia in pregnancy, in women, incomplete repletion, anemia in men; every bound is a "below".
 HEMOGLOBIN_ZONES = (
     Interval.below(_D(7)),
@@ -45,9 +41,7 @@ HEMOGLOBIN_ZONES = (
 )
 CRP_ZONES = (Interval.at_most(_D(5)), Interval.above(_D(5)))
 
-PHOSPHATE_DEFAULT_LIMIT = _D(
-    "2.5"
-)  # where the laboratory states no credible lower limit
+PHOSPHATE_DEFAULT_LIMIT = _D("2.5")  # where the laboratory states no credible lower limit
 
 
 def phosphate_limit(result: Result) -> Decimal:
@@ -71,8 +65,4 @@ def find_phosphate_zone(result: Result) -> int | None:
     if result.flagged_low:
         return 0
     limit = phosphate_limit(result)
-    return (
-        find_zone(result.value, (Interval.below(limit), Interval.at_least(limit)))
-        if result.value
-        else None
-    )
+    return find_zone(result.value, (Interval.below(limit), Interval.at_least(limit))) if result.value else None

@@ -37,29 +37,26 @@ class Situations:
 def read_situations() -> Situations:
     listed = _read("situations.json")
     return Situations(
-        date.fromisoformat(listed["reference"]),
-        {one["name"]: Situation(**one) for one in listed["situations"]},
+        date.fromisoformat(listed["reference"]), {one["name"]: Situation(**one) for one in listed["situations"]}
     )
 
 
 def read_request(situation: Situation, canonical: str, today: date) -> Json:
     """The hook request of a situation as it would be sent `today`."""
-    return _current(
-        f"requests/{situation.hook.replace('-', '_')}/{situation.name}.json",
-        canonical,
-        today,
-    )
+    return _current(f"requests/{situation.hook.replace('-', '_')}/{situation.name}.json", canonical, today)
 
 
 def read_patient(situation: Situation, canonical: str, today: date) -> list[Json]:
     """All resources about the patient of a situation."""
     bundle = _current(f"patients/{situation.name}.json", canonical, today)
-    return [entry["resource"] for entry in bundle["entry"]]
+    resources: list[Json] = [entry["resource"] for entry in bundle["entry"]]
+    return resources
 
 
 def _current(path: str, canonical: str, today: date) -> Json:
-    moved: Json = shift_dates(_read(path), (today - read_situations().reference).days)
-    return _rebase(moved, f"{canonical}/")
+    moved = shift_dates(_read(path), (today - read_situations().reference).days)
+    rebased: Json = _rebase(moved, f"{canonical}/")
+    return rebased
 
 
 def _rebase(value: Any, base: str) -> Any:

@@ -29,13 +29,7 @@ def build_demo(settings: Settings, today: Callable[[], date]) -> Blueprint:
     @demo.get("/requests")
     def list_requests() -> Response:
         listed = [
-            {
-                "name": one.name,
-                "about": one.about,
-                "hook": one.hook,
-                "expect": one.expect,
-                "patient": one.patient,
-            }
+            {"name": one.name, "about": one.about, "hook": one.hook, "expect": one.expect, "patient": one.patient}
             for one in read_situations().by_name.values()
         ]
         return _json({"requests": listed})
@@ -44,9 +38,7 @@ def build_demo(settings: Settings, today: Callable[[], date]) -> Blueprint:
     def get_request(name: str) -> Response:
         situation = read_situations().by_name.get(name)
         if situation is None:
-            raise NotFound(
-                "there is no demo request with this name; GET /demo/requests lists them"
-            )
+            raise NotFound("there is no demo request with this name; GET /demo/requests lists them")
         return _json(read_request(situation, canonical, today()))
 
     @demo.get("/fhir/metadata")
@@ -63,21 +55,11 @@ def build_demo(settings: Settings, today: Callable[[], date]) -> Blueprint:
 
     @demo.post("/fhir/<resource_type>/_search")
     def search_by_post(resource_type: str) -> Response:
-        return answer_search(
-            resource_type,
-            [*request.args.items(multi=True), *request.form.items(multi=True)],
-        )
+        return answer_search(resource_type, [*request.args.items(multi=True), *request.form.items(multi=True)])
 
     def answer_search(resource_type: str, asked: Sequence[tuple[str, str]]) -> Response:
-        strict = (
-            "handling=strict"
-            in request.headers.get("Prefer", "").replace(" ", "").lower()
-        )
-        return _fhir(
-            server.answer_search(
-                load(today()), base, resource_type, asked, strict=strict
-            )
-        )
+        strict = "handling=strict" in request.headers.get("Prefer", "").replace(" ", "").lower()
+        return _fhir(server.answer_search(load(today()), base, resource_type, asked, strict=strict))
 
     return demo
 

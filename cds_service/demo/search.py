@@ -20,20 +20,13 @@ DATES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "AllergyIntolerance": {"date": ("recordedDate",)},
     "Appointment": {"date": ("start",)},
     "Condition": {"recorded-date": ("recordedDate",), "onset-date": ("onsetDateTime",)},
-    "MedicationAdministration": {
-        "effective-time": ("effectiveDateTime", "effectivePeriod")
-    },
+    "MedicationAdministration": {"effective-time": ("effectiveDateTime", "effectivePeriod")},
     "MedicationRequest": {"authoredon": ("authoredOn",)},
     "MedicationStatement": {"effective": ("effectiveDateTime", "effectivePeriod")},
-    "Observation": {
-        "date": ("effectiveDateTime", "effectivePeriod", "effectiveInstant")
-    },
+    "Observation": {"date": ("effectiveDateTime", "effectivePeriod", "effectiveInstant")},
     "Patient": {"birthdate": ("birthDate",)},
     "Procedure": {"date": ("performedDateTime", "performedPeriod")},
-    "ServiceRequest": {
-        "authored": ("authoredOn",),
-        "occurrence": ("occurrenceDateTime", "occurrencePeriod"),
-    },
+    "ServiceRequest": {"authored": ("authoredOn",), "occurrence": ("occurrenceDateTime", "occurrencePeriod")},
     "Task": {"authored-on": ("authoredOn",)},
 }
 # Token parameters and the elements they read; `code` of medications is the drug.
@@ -49,9 +42,7 @@ TOKENS: Mapping[str, tuple[str, ...]] = {
     "verification-status": ("verificationStatus",),
 }
 _OWNERS = ("patient", "subject")
-_DATE = re.compile(
-    r"(eq|ne|gt|lt|ge|le|sa|eb)?(\d{4}(?:-\d{2}(?:-\d{2}(?:T.+)?)?)?)", re.ASCII
-)
+_DATE = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb)?(\d{4}(?:-\d{2}(?:-\d{2}(?:T.+)?)?)?)", re.ASCII)
 _Span = tuple[datetime, datetime]
 _COMPARE: Mapping[str, Callable[[_Span, _Span], bool]] = {
     "eq": lambda ours, asked: asked[0] <= ours[0] and ours[1] <= asked[1],
@@ -78,51 +69,33 @@ class Page:
 
 def supported(resource_type: str) -> tuple[tuple[str, str], ...]:
     """Name and FHIR search type of the parameters of a type, for the CapabilityStatement."""
-    owners = (
-        ()
-        if resource_type == "Patient"
-        else tuple((name, "reference") for name in _OWNERS)
-    )
+    owners = () if resource_type == "Patient" else tuple((name, "reference") for name in _OWNERS)
     dates = tuple((name, "date") for name in _dates_of(resource_type))
     return (*((name, "token") for name in TOKENS), *owners, *dates)
 
 
-def search(
-    resource_type: str,
-    resources: Iterable[Json],
-    asked: Sequence[tuple[str, str]],
-    *,
-    strict: bool,
-) -> Page:
-    """Repeated parameters all hold, values separated by commas are alternatives. Unknown ones are ignored, as FHIR says.
+def search(resource_type: str, resources: Iterable[Json], asked: Sequence[tuple[str, str]], *, strict: bool) -> Page:
+    """Repeated parameters all hold, values separated by commas are alternatives. Unknown ones are ignored.
 
     Raises `BadRequest` for a value that cannot be read, and with `strict` for an unknown parameter.
     """
     found, used = list(resources), []
     for name, value in asked:
-        if name.startswith("_") and name != "_id" or not value:
+        if (name.startswith("_") and name != "_id") or not value:
             continue  # _sort, _count and _offset below; others change nothing that is found
         test = _find_test(resource_type, name)
         if test is None:
             if strict:
-                raise BadRequest(
-                    f"search parameter {name[:40]!r} is not known for {resource_type}"
-                )
+                raise BadRequest(f"search parameter {name[:40]!r} is not known for {resource_type}")
             continue
-        found = [
-            one
-            for one in found
-            if any(test(one, option) for option in value.split(","))
-        ]
+        found = [one for one in found if any(test(one, option) for option in value.split(","))]
         used.append((name, value))
     last = dict(asked)
     found, sort = _sort(resource_type, found, last.get("_sort", ""))
     count = min(_number(last, "_count", DEFAULT_COUNT), LARGEST_COUNT)
     offset = _number(last, "_offset", 0)
     following = offset + count if count and offset + count < len(found) else None
-    return Page(
-        len(found), found[offset : offset + count], (*used, *sort), following, count
-    )
+    return Page(len(found), found[offset : offset + count], (*used, *sort), following, count)
 
 
 def _find_test(resource_type: str, parameter: str) -> Test | None:
@@ -141,11 +114,7 @@ def _find_test(resource_type: str, parameter: str) -> Test | None:
 def _dates_of(resource_type: str) -> Mapping[str, tuple[str, ...]]:
     """`date` works for every dated type, beside the name that R4 gives."""
     known = DATES.get(resource_type, {})
-    return (
-        known
-        if "date" in known or not known
-        else {**known, "date": next(iter(known.values()))}
-    )
+    return known if "date" in known or not known else {**known, "date": next(iter(known.values()))}
 
 
 # ------------------------------------------------------------------------------------------------ references, tokens
@@ -154,9 +123,7 @@ def _dates_of(resource_type: str) -> Mapping[str, tuple[str, ...]]:
 def _is_about(resource: Json, value: str) -> bool:
     """`patient=x`, `patient=Patient/x`, or the absolute address."""
     owner = resource.get("subject") or resource.get("patient") or {}
-    return bool(
-        str(owner.get("reference", "")).rsplit("/", 1)[-1] == value.rsplit("/", 1)[-1]
-    )
+    return bool(str(owner.get("reference", "")).rsplit("/", 1)[-1] == value.rsplit("/", 1)[-1])
 
 
 def _has_token(resource: Json, elements: tuple[str, ...], value: str) -> bool:
@@ -174,7 +141,7 @@ def _codings(values: Iterable[Any]) -> Iterable[tuple[str, str]]:
             yield from _codings(value)
         elif isinstance(value, dict):
             yield from _codings(value.get("coding", ()))
-            yield value.get("system", ""), value.get("code", value.get("value", ""))
+            yield value.get("system", ""), value.get("code") or value.get("value", "")
         elif isinstance(value, str):
             yield "", value
 
@@ -185,9 +152,7 @@ def _codings(values: Iterable[Any]) -> Iterable[tuple[str, str]]:
 def _is_dated(resource: Json, elements: tuple[str, ...], value: str) -> bool:
     match = _DATE.fullmatch(value)
     if match is None:
-        raise BadRequest(
-            "a date to search for looks like ge2026-03-10; prefixes are eq ne gt lt ge le sa eb"
-        )
+        raise BadRequest("a date to search for looks like ge2026-03-10; prefixes are eq ne gt lt ge le sa eb")
     ours = _find_span(resource, elements)
     return ours is not None and _COMPARE[match[1] or "eq"](ours, _span(match[2]))
 
@@ -210,25 +175,17 @@ def _span(text: str) -> _Span:
         year, month, day = (*(int(part) for part in text.split("-")), None, None)[:3]
         last_month = month or 12
         first = date(year or 0, month or 1, day or 1)
-        last = date(
-            first.year,
-            last_month,
-            day or calendar.monthrange(first.year, last_month)[1],
-        )
+        last = date(first.year, last_month, day or calendar.monthrange(first.year, last_month)[1])
         start = datetime(first.year, first.month, first.day, tzinfo=UTC)
-        return start, datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(
-            days=1, microseconds=-1
-        )
+        return start, datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1, microseconds=-1)
     except (ValueError, OverflowError, IndexError) as wrong:
         raise BadRequest("a date to search for is not on the calendar") from wrong
 
 
-# ------------------------------------------------------------------------------------------------------- order and pages
+# ----------------------------------------------------------------------------------------------------- order and pages
 
 
-def _sort(
-    resource_type: str, found: list[Json], asked: str
-) -> tuple[list[Json], tuple[tuple[str, str], ...]]:
+def _sort(resource_type: str, found: list[Json], asked: str) -> tuple[list[Json], tuple[tuple[str, str], ...]]:
     """One key, `-` for newest first; resources without it come last. An unknown key is ignored."""
     name, newest_first = asked.removeprefix("-"), asked.startswith("-")
     elements = ("id",) if name == "_id" else _dates_of(resource_type).get(name)
@@ -243,9 +200,7 @@ def _sort(
 
     have = [(value, one) for one in found if (value := key(one)) is not None]
     have.sort(key=lambda item: item[0], reverse=newest_first)
-    return [*(one for _, one in have), *(one for one in found if key(one) is None)], (
-        ("_sort", asked),
-    )
+    return [*(one for _, one in have), *(one for one in found if key(one) is None)], (("_sort", asked),)
 
 
 def _number(parameters: Mapping[str, str], name: str, default: int) -> int:

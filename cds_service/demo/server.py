@@ -44,25 +44,16 @@ def find_resource(resources: Resources, resource_type: str, resource_id: str) ->
     try:
         return resources[resource_type][resource_id]
     except KeyError:
-        raise NotFound(
-            "no such resource on the demo server; everything on it is synthetic"
-        ) from None
+        raise NotFound("no such resource on the demo server; everything on it is synthetic") from None
 
 
 def answer_search(
-    resources: Resources,
-    base: str,
-    resource_type: str,
-    asked: Sequence[tuple[str, str]],
-    *,
-    strict: bool,
+    resources: Resources, base: str, resource_type: str, asked: Sequence[tuple[str, str]], *, strict: bool
 ) -> Json:
-    """A searchset of one page. Raises `NotFound` for a type not served and `BadRequest` for values that are no values."""
+    """A searchset of one page. Raises `NotFound` for a type not served, `BadRequest` for an unreadable value."""
     if resource_type not in resources:
         raise NotFound(f"the demo server holds {', '.join(TYPES)}")
-    page = search(
-        resource_type, resources[resource_type].values(), asked, strict=strict
-    )
+    page = search(resource_type, resources[resource_type].values(), asked, strict=strict)
     bundle: Json = {
         "resourceType": "Bundle",
         "type": "searchset",
@@ -81,19 +72,9 @@ def _entry(base: str, resource: Json) -> Json:
 def _links(url: str, page: Page, offset: str) -> list[Json]:
     """`self` names what was honoured; the offset is in the link, so that any worker answers the next page."""
     used = [*page.used, ("_count", str(page.count))]
-    links = [
-        {
-            "relation": "self",
-            "url": _link(url, [*used, ("_offset", offset)] if offset else used),
-        }
-    ]
+    links = [{"relation": "self", "url": _link(url, [*used, ("_offset", offset)] if offset else used)}]
     if page.next_offset is not None:
-        links.append(
-            {
-                "relation": "next",
-                "url": _link(url, [*used, ("_offset", str(page.next_offset))]),
-            }
-        )
+        links.append({"relation": "next", "url": _link(url, [*used, ("_offset", str(page.next_offset))])})
     return links
 
 
@@ -109,10 +90,7 @@ def render_capability(base: str, today: date) -> Json:
         "date": today.isoformat(),
         "kind": "instance",
         "software": {"name": "cds-service demo"},
-        "implementation": {
-            "description": "Synthetic patients for trying the service; read only",
-            "url": base,
-        },
+        "implementation": {"description": "Synthetic patients for trying the service; read only", "url": base},
         "fhirVersion": "4.0.1",
         "format": ["json"],
         "rest": [{"mode": "server", "resource": [_render_type(one) for one in TYPES]}],
@@ -123,7 +101,5 @@ def _render_type(resource_type: str) -> Json:
     return {
         "type": resource_type,
         "interaction": [{"code": "read"}, {"code": "search-type"}],
-        "searchParam": [
-            {"name": name, "type": kind} for name, kind in supported(resource_type)
-        ],
+        "searchParam": [{"name": name, "type": kind} for name, kind in supported(resource_type)],
     }

@@ -13,35 +13,12 @@ from typing import Any
 _FULL = re.compile(r"(\d{4}-\d{2}-\d{2})(T.*)?", re.ASCII | re.DOTALL)
 _PARTIAL = re.compile(r"(\d{4})(?:-(\d{2}))?", re.ASCII)
 _MIDDLE_MONTH, _MIDDLE_DAY = 7, 15
+_OPEN_END = "9999"  # how charts write "without end"
 # Members that are no dates whatever they look like; `identifier` with all below it.
 _NEVER = frozenset(
-    (
-        "id",
-        "identifier",
-        "code",
-        "system",
-        "url",
-        "fullUrl",
-        "reference",
-        "display",
-        "text",
-        "div",
-        "hookInstance",
-    )
+    ("id", "identifier", "code", "system", "url", "fullUrl", "reference", "display", "text", "div", "hookInstance")
 )
-_DATE_NAMES = frozenset(
-    (
-        "start",
-        "end",
-        "event",
-        "date",
-        "due",
-        "issued",
-        "authored",
-        "authoredOn",
-        "recorded",
-    )
-)
+_DATE_NAMES = frozenset(("start", "end", "event", "date", "due", "issued", "authored", "authoredOn", "recorded"))
 _DATE_ENDINGS = ("Date", "DateTime")
 
 
@@ -57,21 +34,17 @@ def shift_dates(document: Any, days: int, name: str = "") -> Any:
 
 
 def _shift_text(text: str, days: int, name: str) -> str:
+    if text.startswith(_OPEN_END):
+        return text
     try:
         if full := _FULL.fullmatch(text):
             return f"{date.fromisoformat(full[1]) + timedelta(days)}{full[2] or ''}"
-        partial = (
-            _PARTIAL.fullmatch(text)
-            if name in _DATE_NAMES or name.endswith(_DATE_ENDINGS)
-            else None
-        )
+        partial = _PARTIAL.fullmatch(text) if name in _DATE_NAMES or name.endswith(_DATE_ENDINGS) else None
         return _shift_partial(partial[1], partial[2], days) if partial else text
     except (ValueError, OverflowError):
-        return text  # has the form of a date and is none: "2026-13-45", "9999-12-31"
+        return text  # has the form of a date and is none: "2026-13-45"
 
 
 def _shift_partial(year: str, month: str | None, days: int) -> str:
-    moved = date(
-        int(year), int(month or _MIDDLE_MONTH), _MIDDLE_DAY if month else 1
-    ) + timedelta(days)
+    moved = date(int(year), int(month or _MIDDLE_MONTH), _MIDDLE_DAY if month else 1) + timedelta(days)
     return moved.isoformat()[: len("2026-03") if month else len("2026")]

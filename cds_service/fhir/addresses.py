@@ -31,13 +31,7 @@ def normalise_base(url: str) -> str | None:
     except ValueError:
         return None
     scheme = parts.scheme.lower()
-    if (
-        scheme not in _DEFAULT_PORTS
-        or not parts.hostname
-        or parts.username
-        or parts.query
-        or parts.fragment
-    ):
+    if scheme not in _DEFAULT_PORTS or not parts.hostname or parts.username or parts.query or parts.fragment:
         return None
     if "%" in parts.netloc or "\\" in url or any(ord(sign) <= 32 for sign in url):
         return None
@@ -52,9 +46,7 @@ def normalise_base(url: str) -> str | None:
 def find_allowed(url: str, bases: tuple[AllowedBase, ...]) -> AllowedBase | None:
     """The listed base that `url` is, exactly; a base below a listed one is another server."""
     wanted = normalise_base(url)
-    return (
-        next((base for base in bases if base.url == wanted), None) if wanted else None
-    )
+    return next((base for base in bases if base.url == wanted), None) if wanted else None
 
 
 def origin_of(url: str) -> Origin | None:

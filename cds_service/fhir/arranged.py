@@ -29,18 +29,10 @@ def read_arranged(
 ) -> ArrangedContact | None:
     """The contact or laboratory request behind one resource; None when it does not carry our identifier."""
     contact = CONTACT.decode(raw)
-    if (
-        contact.resourceType not in CONTACT_TYPES
-        or contact.status in GONE
-        or is_foreign(context, contact.subject)
-    ):
+    if contact.resourceType not in CONTACT_TYPES or contact.status in GONE or is_foreign(context, contact.subject):
         return None
     value = next(
-        (
-            one.value
-            for one in as_list(contact.identifier)
-            if one.system in context.identifier_systems and one.value
-        ),
+        (one.value for one in as_list(contact.identifier) if one.system in context.identifier_systems and one.value),
         None,
     )
     if value is None:
@@ -71,11 +63,7 @@ def _due(context: ReadContext, contact: Contact) -> Day | None:
 def _starts(contact: Contact) -> tuple[str | None, ...]:
     periods: list[Period] = list(contact.requestedPeriod or ())
     try:
-        restriction = (
-            RESTRICTION.decode(contact.restriction)
-            if contact.restriction is not msgspec.UNSET
-            else None
-        )
+        restriction = RESTRICTION.decode(contact.restriction) if contact.restriction is not msgspec.UNSET else None
     except UNREADABLE:
         restriction = None
     if restriction and restriction.period:

@@ -88,8 +88,7 @@ class FhirClient:
     ) -> dict[str, Settled]:
         """Key to relative query -> key to settled answer. `deadline` is a `time.monotonic` moment; never later."""
         pending = {
-            self._submit(self._fetch, access, key, query, enough, deadline): key
-            for key, query in queries.items()
+            self._submit(self._fetch, access, key, query, enough, deadline): key for key, query in queries.items()
         }
         return _collect(pending, deadline)
 
@@ -101,46 +100,31 @@ class FhirClient:
         deadline: float,
     ) -> dict[str, Settled]:
         """Reads on from supplied first pages (CH-090)."""
-        pending = {
-            self._submit(self._follow, access, key, page, enough, deadline): key
-            for key, page in pages.items()
-        }
+        pending = {self._submit(self._follow, access, key, page, enough, deadline): key for key, page in pages.items()}
         return _collect(pending, deadline)
 
-    def read(
-        self, access: Access, reference: str, deadline: float
-    ) -> msgspec.Raw | None:
+    def read(self, access: Access, reference: str, deadline: float) -> msgspec.Raw | None:
         """One resource by relative reference; None when it cannot be had."""
-        future = self._submit(
-            self._fetch, access, reference, reference, lambda *_: True, deadline
-        )
+        future = self._submit(self._fetch, access, reference, reference, lambda *_: True, deadline)
         settled = _collect({future: reference}, deadline)[reference]
         return settled.resources[0] if settled.resources else None
 
-    def _submit(
-        self, work: Callable[..., Settled], *arguments: Any
-    ) -> "Future[Settled]":
+    def _submit(self, work: Callable[..., Settled], *arguments: Any) -> "Future[Settled]":
         with self._lock:
             if self._pool is None:  # made in the worker, after the fork
-                self._pool = ThreadPoolExecutor(
-                    self._threads, thread_name_prefix="fhir"
-                )
+                self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="fhir")
             return self._pool.submit(work, *arguments)
 
     # --- one key
 
-    def _fetch(
-        self, access: Access, key: str, query: str, enough: Enough, deadline: float
-    ) -> Settled:
+    def _fetch(self, access: Access, key: str, query: str, enough: Enough, deadline: float) -> Settled:
         try:
             body = self._search(access, query, deadline)
         except _Refused as refusal:
             return Settled(State.FAILED, why=str(refusal))
         return self._follow(access, key, settle_answer(body), enough, deadline)
 
-    def _follow(
-        self, access: Access, key: str, page: Settled, enough: Enough, deadline: float
-    ) -> Settled:
+    def _follow(self, access: Access, key: str, page: Settled, enough: Enough, deadline: float) -> Settled:
         """Pages until there are enough results or no more, within the limits; a cut answer is incomplete."""
         resources, size, pages = list(page.resources), 0, 1
         seen: set[str] = set()
@@ -174,18 +158,12 @@ class FhirClient:
         try:
             return self._get_or_post(access, url, parameters, deadline)
         except _Refused as refusal:
-            plain = "&".join(
-                one
-                for one in parameters.split("&")
-                if not one.startswith(("_sort=", "_count="))
-            )
+            plain = "&".join(one for one in parameters.split("&") if not one.startswith(("_sort=", "_count=")))
             if refusal.status not in REFUSES_PARAMETER or plain == parameters:
                 raise
             return self._get_or_post(access, url, plain, deadline)
 
-    def _get_or_post(
-        self, access: Access, url: str, parameters: str, deadline: float
-    ) -> bytes:
+    def _get_or_post(self, access: Access, url: str, parameters: str, deadline: float) -> bytes:
         try:
             return self._send(
                 access,
@@ -199,9 +177,7 @@ class FhirClient:
                 raise
         return self._send(access, "POST", f"{url}/_search", parameters, deadline)
 
-    def _send(
-        self, access: Access, method: str, url: str, form: str | None, deadline: float
-    ) -> bytes:
+    def _send(self, access: Access, method: str, url: str, form: str | None, deadline: float) -> bytes:
         """One answer's body; tries again on 429, 502, 503 and 504 while there is time."""
         pause = FIRST_PAUSE
         for left in reversed(range(MOST_TRIES)):
@@ -215,9 +191,7 @@ class FhirClient:
                 pause *= 2
         raise AssertionError("the last try returns or raises")
 
-    def _send_once(
-        self, access: Access, method: str, url: str, form: str | None, deadline: float
-    ) -> bytes:
+    def _send_once(self, access: Access, method: str, url: str, form: str | None, deadline: float) -> bytes:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             raise _Refused("no time left")
@@ -267,40 +241,27 @@ class _Busy(_Refused):
 
     def __init__(self, status: int, retry_after: str | None) -> None:
         super().__init__(f"the server answered {status}", status)
-        self.after = (
-            float(retry_after)
-            if retry_after and retry_after.isascii() and retry_after.isdigit()
-            else None
-        )
+        self.after = float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else None
 
 
 def _cut(resources: Sequence[msgspec.Raw], why: str) -> Settled:
     return Settled(State.INCOMPLETE, tuple(resources), None, why)
 
 
-def _collect(
-    pending: Mapping["Future[Settled]", str], deadline: float
-) -> dict[str, Settled]:
+def _collect(pending: Mapping["Future[Settled]", str], deadline: float) -> dict[str, Settled]:
     """Answers that are there by the deadline; the others failed, and nobody waits for them."""
     done, late = wait(pending, timeout=max(0.0, deadline - time.monotonic()))
     for future in late:
         future.cancel()
     answers = {pending[future]: future.result() for future in done}
-    return answers | {
-        pending[future]: Settled(State.FAILED, why="no answer in time")
-        for future in late
-    }
+    return answers | {pending[future]: Settled(State.FAILED, why="no answer in time") for future in late}
 
 
 def encode_query(query: str) -> str:
     """One of our templates, expanded, as a URL: values percent-encoded, the separators of FHIR search kept."""
     path, mark, parameters = query.partition("?")
     pairs = (pair.partition("=") for pair in parameters.split("&")) if mark else ()
-    return (
-        quote(path, safe="/")
-        + mark
-        + "&".join(f"{name}={quote(value, safe=',')}" for name, _, value in pairs)
-    )
+    return quote(path, safe="/") + mark + "&".join(f"{name}={quote(value, safe=',')}" for name, _, value in pairs)
 
 
 def _open_session(private_network: bool) -> requests.Session:
@@ -349,9 +310,7 @@ def _connect(connection: HTTPConnection, *, private_network: bool) -> socket.soc
             refused = failed
         else:
             return sock
-    raise NewConnectionError(
-        connection, "no permitted address could be connected to"
-    ) from refused
+    raise NewConnectionError(connection, "no permitted address could be connected to") from refused
 
 
 class _PublicHTTP(HTTPConnection):

@@ -25,9 +25,7 @@ PARENTERAL_CLASS = "parenteral-iron-class"
 AMBIGUOUS = "iron-ambiguous"
 ORAL = "oral-iron"
 IMAGING = "iron-imaging"
-VAGUE = frozenset(
-    {PARENTERAL_CLASS, AMBIGUOUS}
-)  # the words may say more than these codes
+VAGUE = frozenset({PARENTERAL_CLASS, AMBIGUOUS})  # the words may say more than these codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +44,12 @@ class Drug:
 
     @property
     def is_ambiguous_iron(self) -> bool:
-        return (
-            AMBIGUOUS in self.concepts
-            and not self.is_parenteral_iron
-            and ORAL not in self.concepts
-        )
+        return AMBIGUOUS in self.concepts and not self.is_parenteral_iron and ORAL not in self.concepts
 
     @property
     def ingredient(self) -> Ingredient | None:
         """The one parenteral iron it names; None when none or several."""
-        found = {
-            INGREDIENTS[concept] for concept in self.concepts if concept in INGREDIENTS
-        }
+        found = {INGREDIENTS[concept] for concept in self.concepts if concept in INGREDIENTS}
         if HIGH_MOLECULAR_WEIGHT in self.concepts:
             found.add(Ingredient.DEXTRAN)
         return found.pop() if len(found) == 1 else None
@@ -83,13 +75,7 @@ def read_drug(
     if reference is None or not (reference.reference or reference.display):
         return None
     target = reference.reference or ""
-    found = (
-        _find_contained(contained, target[1:])
-        if target.startswith("#")
-        else resolve(target)
-        if resolve
-        else None
-    )
+    found = _find_contained(contained, target[1:]) if target.startswith("#") else resolve(target) if resolve else None
     drug = _drug_of_medication(context, found) if found is not None else None
     if drug is not None:
         return drug
@@ -103,18 +89,12 @@ def _drug_of_medication(context: ReadContext, raw: msgspec.Raw) -> Drug | None:
         medication = MEDICATION.decode(raw)
     except UNREADABLE:
         return None
-    if (
-        medication.resourceType != "Medication"
-        or medication.code is None
-        or not name_of(medication.code)
-    ):
+    if medication.resourceType != "Medication" or medication.code is None or not name_of(medication.code):
         return None
     return _drug_of_concept(context, medication.code, medication.form)
 
 
-def _find_contained(
-    contained: Sequence[msgspec.Raw] | None, resource_id: str
-) -> msgspec.Raw | None:
+def _find_contained(contained: Sequence[msgspec.Raw] | None, resource_id: str) -> msgspec.Raw | None:
     for raw in contained or ():
         try:
             medication = MEDICATION.decode(raw)
@@ -125,21 +105,13 @@ def _find_contained(
     return None
 
 
-def _drug_of_concept(
-    context: ReadContext, concept: Concept, form: Concept | None = None
-) -> Drug:
+def _drug_of_concept(context: ReadContext, concept: Concept, form: Concept | None = None) -> Drug:
     concepts = concept_ids(context, concept)
     texts = [*texts_of(concept), *texts_of(form)]
     if concepts & names.DRUG_CONCEPTS <= VAGUE:
-        named = next(
-            (found for text in texts if (found := names.drug_from_text(text))), None
-        )
+        named = next((found for text in texts if (found := names.drug_from_text(text))), None)
         if named is not None:
-            concepts = (
-                concepts | {named.concept}
-                if named.concept in VAGUE
-                else (concepts - VAGUE) | {named.concept}
-            )
+            concepts = concepts | {named.concept} if named.concept in VAGUE else (concepts - VAGUE) | {named.concept}
     elif any(_is_imaging(text) for text in texts):
         concepts |= {IMAGING}
     return Drug(

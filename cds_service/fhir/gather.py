@@ -12,7 +12,8 @@ from datetime import date
 import msgspec
 
 from cds_service.clinical.dates import Day, read_day
-from cds_service.clinical.windows import SAME_TIME_DAYS, WINDOW_DAYS
+from cds_service.clinical.units import WINDOW_DAYS
+from cds_service.clinical.windows import SAME_TIME_DAYS
 from cds_service.fhir.client import Access, FhirClient
 from cds_service.fhir.observations import ANALYTES, KEYS, USABLE_STATUS, read_result
 from cds_service.fhir.prefetch import Settled, State, settle
@@ -27,9 +28,7 @@ from cds_service.fhir.wire import (
 # Sorted keys whose page is enough once it holds a usable result and everything within 7 days of it, or reaches beyond
 # the analyte's window. The iron panel needs several analytes together, so only its window counts.
 SINGLE_ANALYTE = ("ferritin", "tsat", "hemoglobin", "weight", "crp", "phosphate")
-_SCOPE = re.compile(
-    r"(?:patient|user|system)/(\*|[A-Za-z]+)\.(\*|read|write|c?r?u?d?s?)(?:\?.*)?$"
-)
+_SCOPE = re.compile(r"(?:patient|user|system)/(\*|[A-Za-z]+)\.(\*|read|write|c?r?u?d?s?)(?:\?.*)?$")
 
 
 class FhirPlaces:
@@ -64,11 +63,7 @@ class Scopes:
                 continue
             named = True
             kind, rights = found.groups()
-            if (
-                rights in ("*", "read")
-                or "s" in rights
-                or (kind == "Patient" and "r" in rights)
-            ):
+            if rights in ("*", "read") or "s" in rights or (kind == "Patient" and "r" in rights):
                 types.add(kind)
         return cls(frozenset(types) if named else None)
 
@@ -77,22 +72,16 @@ class Scopes:
         return self.types is None or "*" in self.types or kind in self.types
 
 
-def settle_keys(
-    prefetch: Mapping[str, msgspec.Raw | None], keys: Sequence[str]
-) -> dict[str, Settled]:
+def settle_keys(prefetch: Mapping[str, msgspec.Raw | None], keys: Sequence[str]) -> dict[str, Settled]:
     """What the client sent under each announced key; other keys are never read (CH-095)."""
     return {key: settle(prefetch, key) for key in keys}
 
 
-def complete_pages(
-    context: ReadContext, settled: Mapping[str, Settled]
-) -> dict[str, Settled]:
+def complete_pages(context: ReadContext, settled: Mapping[str, Settled]) -> dict[str, Settled]:
     """Supplied first pages that are enough as they are count as supplied; no further page is asked for."""
     enough = judge_pages(context)
     return {
-        key: Settled(State.SUPPLIED, one.resources)
-        if one.next_url and enough(key, one.resources)
-        else one
+        key: Settled(State.SUPPLIED, one.resources) if one.next_url and enough(key, one.resources) else one
         for key, one in settled.items()
     }
 
@@ -101,9 +90,7 @@ def to_follow(settled: Mapping[str, Settled]) -> dict[str, Settled]:
     return {key: one for key, one in settled.items() if one.next_url is not None}
 
 
-def to_fetch(
-    settled: Mapping[str, Settled], required: Sequence[str]
-) -> tuple[str, ...]:
+def to_fetch(settled: Mapping[str, Settled], required: Sequence[str]) -> tuple[str, ...]:
     """Keys the server is asked for: missing ones, and required ones whose prefetch query failed (CH-085, CH-089)."""
     return tuple(
         key
@@ -169,11 +156,7 @@ def judge_pages(context: ReadContext) -> Callable[[str, Sequence[msgspec.Raw]], 
         if key not in SINGLE_ANALYTE:
             return False
         newest = next(
-            (
-                day
-                for one, day in zip(read, dated, strict=True)
-                if _is_usable(context, one)
-            ),
+            (day for one, day in zip(read, dated, strict=True) if _is_usable(context, one)),
             None,
         )
         return newest is not None and (newest - oldest).days > SAME_TIME_DAYS
@@ -194,9 +177,7 @@ def _decode(resources: Sequence[msgspec.Raw]) -> list[Observation]:
 
 
 def _exact_day(context: ReadContext, observation: Observation) -> date | None:
-    day = read_day(
-        observation.effectiveDateTime or observation.effectiveInstant, context.zone
-    )
+    day = read_day(observation.effectiveDateTime or observation.effectiveInstant, context.zone)
     return day.first if day is not None and day.is_exact else None
 
 
@@ -209,13 +190,9 @@ def _is_usable(context: ReadContext, observation: Observation) -> bool:
     if name is None:
         return False
     analyte, method = ANALYTES[name]
-    day: Day | None = read_day(
-        observation.effectiveDateTime or observation.effectiveInstant, context.zone
-    )
+    day: Day | None = read_day(observation.effectiveDateTime or observation.effectiveInstant, context.zone)
     try:
-        result = read_result(
-            context, observation, observation, "", analyte, method, day
-        )
+        result = read_result(context, observation, observation, "", analyte, method, day)
     except UNREADABLE:
         return False
     return result.value is not None and day is not None and day.last <= context.as_of

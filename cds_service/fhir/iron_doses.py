@@ -63,9 +63,7 @@ def _record(
     resolve: Resolver | None,
 ) -> DoseRecord | None:
     drug = read_administered_drug(context, record, resolve)
-    if drug is None or not (
-        drug.is_parenteral_iron or (drug.is_ambiguous_iron and drug.has_injectable_form)
-    ):
+    if drug is None or not (drug.is_parenteral_iron or (drug.is_ambiguous_iron and drug.has_injectable_form)):
         return None
     return DoseRecord(
         ingredient=drug.ingredient,
@@ -79,9 +77,7 @@ def _record(
 
 
 def _effective(context: ReadContext, record: Administration) -> Day | None:
-    text = record.effectiveDateTime or (
-        record.effectivePeriod.start if record.effectivePeriod else None
-    )
+    text = record.effectiveDateTime or (record.effectivePeriod.start if record.effectivePeriod else None)
     return read_day(text, context.zone) if text else None
 
 
@@ -93,9 +89,7 @@ def _amount(drug: Drug, record: Administration) -> Decimal | None:
 
 
 def _references(*references: Reference | None) -> tuple[str, ...]:
-    return tuple(
-        one.reference for one in references if one is not None and one.reference
-    )
+    return tuple(one.reference for one in references if one is not None and one.reference)
 
 
 def records_of_order(order: IronOrder) -> tuple[DoseRecord, ...]:
@@ -115,9 +109,7 @@ def records_of_order(order: IronOrder) -> tuple[DoseRecord, ...]:
     )
 
 
-def read_procedure_dose(
-    context: ReadContext, procedure: Procedure, place: int
-) -> DoseRecord | None:
+def read_procedure_dose(context: ReadContext, procedure: Procedure, place: int) -> DoseRecord | None:
     """A completed Procedure with a date that names an iron product, by HCPCS code or words (R-40e)."""
     if procedure.status != "completed":
         return None
@@ -146,9 +138,7 @@ def read_use(
     drug = read_administered_drug(context, record, resolve)
     if drug is None:
         return None
-    concepts = frozenset(
-        concept for concept in drug.concepts if concept.startswith(_USED)
-    )
+    concepts = frozenset(concept for concept in drug.concepts if concept.startswith(_USED))
     if drug.is_ambiguous_iron and drug.has_oral_form:
         concepts |= {ORAL}
     if not concepts:

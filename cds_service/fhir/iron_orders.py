@@ -98,27 +98,14 @@ def _read_order(
         return OtherOrder(reference) if is_procedure else UnreadableOrder(reference)
     if isinstance(drug, UnresolvedDrug):
         return UnreadableOrder(drug.reference)
-    if (
-        not (
-            drug.is_parenteral_iron
-            or drug.is_ambiguous_iron
-            or IMAGING in drug.concepts
-        )
-        or ORAL in drug.concepts
-    ):
+    if not (drug.is_parenteral_iron or drug.is_ambiguous_iron or IMAGING in drug.concepts) or ORAL in drug.concepts:
         return OtherOrder(reference)
     return _iron_order(context, reference, order, drug, in_session=in_session)
 
 
-def _iron_order(
-    context: ReadContext, reference: str, order: Order, drug: Drug, *, in_session: bool
-) -> IronOrder:
+def _iron_order(context: ReadContext, reference: str, order: Order, drug: Drug, *, in_session: bool) -> IronOrder:
     dosages = as_list(order.dosageInstruction)
-    doses = (
-        _service_dose(context, order, drug)
-        if order.resourceType == "ServiceRequest"
-        else _doses(drug, dosages)
-    )
+    doses = _service_dose(context, order, drug) if order.resourceType == "ServiceRequest" else _doses(drug, dosages)
     main = max(doses, key=_size, default=OrderDose())
     planned, administrations = _plan(context, order, dosages)
     return IronOrder(
@@ -134,9 +121,7 @@ def _iron_order(
         has_injectable_form=drug.has_injectable_form,
         do_not_perform=bool(order.doNotPerform),
         reason_is_rls=_reason_is_rls(context, order),
-        reason_references=tuple(
-            one.reference for one in as_list(order.reasonReference) if one.reference
-        ),
+        reason_references=tuple(one.reference for one in as_list(order.reasonReference) if one.reference),
         dose=main,
         other_lines=tuple(dose for dose in doses if dose is not main),
         administrations=administrations,
@@ -152,11 +137,7 @@ def _size(dose: OrderDose) -> tuple[int, Decimal]:
     """Unreadable lines lead: a dose that cannot be read must not hide behind one that can."""
     if dose.unreadable:
         return (2, Decimal(0))
-    return (
-        (1, dose.mg or Decimal(0))
-        if dose.mg is not None
-        else (0, dose.mg_per_kg or Decimal(0))
-    )
+    return (1, dose.mg or Decimal(0)) if dose.mg is not None else (0, dose.mg_per_kg or Decimal(0))
 
 
 def _doses(drug: Drug, dosages: list[Dosage]) -> list[OrderDose]:
@@ -170,9 +151,7 @@ def _dose(drug: Drug, dosage: Dosage) -> OrderDose:
         DoseAndRate(dosage.doseQuantity, dosage.doseRange),
     ]
     for rate in rates:
-        quantity = rate.doseQuantity or (
-            rate.doseRange.high if rate.doseRange else None
-        )
+        quantity = rate.doseQuantity or (rate.doseRange.high if rate.doseRange else None)
         if quantity is not None:
             return quantity_dose(drug, quantity)
     return OrderDose()
@@ -239,29 +218,18 @@ def _reason_is_rls(context: ReadContext, order: Order) -> bool:
     reasons = [*as_list(order.reasonCode), *as_list(order.reasonCodeableConcept)]
     if any(_is_rls(context, reason) for reason in reasons):
         return True
-    contained = {
-        one.reference
-        for one in as_list(order.reasonReference)
-        if (one.reference or "").startswith("#")
-    }
-    return bool(contained) and any(
-        _contained_is_rls(context, raw, contained) for raw in order.contained or ()
-    )
+    contained = {one.reference for one in as_list(order.reasonReference) if (one.reference or "").startswith("#")}
+    return bool(contained) and any(_contained_is_rls(context, raw, contained) for raw in order.contained or ())
 
 
-def _contained_is_rls(
-    context: ReadContext, raw: msgspec.Raw, wanted: set[str | None]
-) -> bool:
+def _contained_is_rls(context: ReadContext, raw: msgspec.Raw, wanted: set[str | None]) -> bool:
     from cds_service.fhir.problems import read_condition
 
     try:
         condition = CONDITION.decode(raw)
     except UNREADABLE:
         return False
-    if (
-        condition.resourceType != "Condition"
-        or f"#{(condition.id or '').lstrip('#')}" not in wanted
-    ):
+    if condition.resourceType != "Condition" or f"#{(condition.id or '').lstrip('#')}" not in wanted:
         return False
     entry = read_condition(context, condition, 0)
     return "rls" in entry.concepts and entry.counts
@@ -282,9 +250,7 @@ def _is_rls(context: ReadContext, concept: Concept) -> bool:
 # ------------------------------------------------------------------------------------------------- planned dates
 
 
-def _plan(
-    context: ReadContext, order: Order, dosages: list[Dosage]
-) -> tuple[tuple[Day, ...], int]:
+def _plan(context: ReadContext, order: Order, dosages: list[Dosage]) -> tuple[tuple[Day, ...], int]:
     """Planned dates in order and the number of administrations (R-04a, R-43a)."""
     days: list[Day] = []
     count = 0
@@ -307,9 +273,7 @@ def _plan(
 
 
 def _timing(context: ReadContext, timing: Timing) -> tuple[list[Day], int]:
-    events = [
-        day for text in timing.event or () if (day := read_day(text, context.zone))
-    ]
+    events = [day for text in timing.event or () if (day := read_day(text, context.zone))]
     if timing.event:
         return events, len(timing.event)
     repeat = timing.repeat
@@ -354,11 +318,7 @@ def _whole(value: msgspec.Raw | msgspec.UnsetType) -> int | None:
         number = read_decimal(value)
     except DecimalException:
         return None
-    if (
-        number is None
-        or number != number.to_integral_value()
-        or not 0 < number <= MOST_OCCASIONS * 12
-    ):
+    if number is None or number != number.to_integral_value() or not 0 < number <= MOST_OCCASIONS * 12:
         return None
     return int(number)
 
@@ -374,9 +334,7 @@ _SAME_TEST = {
 }
 
 
-def read_drafted_tests(
-    context: ReadContext, drafts: Sequence[msgspec.Raw]
-) -> frozenset[str]:
+def read_drafted_tests(context: ReadContext, drafts: Sequence[msgspec.Raw]) -> frozenset[str]:
     """Tests that the session already orders, so that none is offered twice (CH-246)."""
     found: set[str] = set()
     for raw in drafts:

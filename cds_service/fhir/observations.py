@@ -1,7 +1,7 @@
 """Observation to facts: results in canonical units, pregnancy, severity totals (R-05...R-11, R-20d-e, R-49)."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal, DecimalException
@@ -133,9 +133,7 @@ class _Reader:
             self._severity(observation, part, reference)
         elif name in IMPRESSIONS:
             if observation.status in USABLE_STATUS:
-                self.found.impressions.append(
-                    Impression(IMPRESSIONS[name], self._day(observation), reference)
-                )
+                self.found.impressions.append(Impression(IMPRESSIONS[name], self._day(observation), reference))
         else:
             self._pregnancy(observation, part, reference, name)
 
@@ -157,21 +155,12 @@ class _Reader:
 
     # --- laboratory and vital signs
 
-    def _result(
-        self, observation: Observation, part: Component, reference: str, name: str
-    ) -> None:
+    def _result(self, observation: Observation, part: Component, reference: str, name: str) -> None:
         analyte, method = ANALYTES[name]
         effective = observation.effectiveDateTime
-        if (
-            effective is not None
-            and effective[:10] < self.cutoff[: len(effective[:10])]
-        ):
+        if effective is not None and effective[:10] < self.cutoff[: len(effective[:10])]:
             known = self.older.get(analyte)
-            if (
-                known is None
-                or known[0] < effective
-                or (known[0] == effective and known[3] < reference)
-            ):
+            if known is None or known[0] < effective or (known[0] == effective and known[3] < reference):
                 self.older[analyte] = (effective, observation, part, reference, method)
             return
         self._keep(observation, part, reference, analyte, method)
@@ -210,36 +199,26 @@ class _Reader:
 
     # --- severity and pregnancy
 
-    def _severity(
-        self, observation: Observation, part: Component, reference: str
-    ) -> None:
+    def _severity(self, observation: Observation, part: Component, reference: str) -> None:
         if observation.status not in USABLE_STATUS:
             return
         total = part.valueQuantity.decimal() if part.valueQuantity else None
         if total is None and part.valueInteger is not UNSET:
             total = Quantity(part.valueInteger).decimal()
         if total is not None and LOWEST_TOTAL <= total <= HIGHEST_TOTAL:
-            self.found.severity.append(
-                SeverityTotal(total, self._day(observation), reference)
-            )
+            self.found.severity.append(SeverityTotal(total, self._day(observation), reference))
 
-    def _pregnancy(
-        self, observation: Observation, part: Component, reference: str, name: str
-    ) -> None:
+    def _pregnancy(self, observation: Observation, part: Component, reference: str, name: str) -> None:
         if observation.status not in USABLE_STATUS:
             return
-        evidence = read_pregnancy(
-            self.context, part, reference, name, self._day(observation)
-        )
+        evidence = read_pregnancy(self.context, part, reference, name, self._day(observation))
         if evidence:
             self.found.pregnancy.append(evidence)
 
     def finish(self) -> Found:
         for analyte, (_, observation, part, reference, method) in self.older.items():
             self._keep(observation, part, reference, analyte, method)
-        self.found.results = {
-            analyte: tuple(results) for analyte, results in self.kept.items()
-        }
+        self.found.results = {analyte: tuple(results) for analyte, results in self.kept.items()}
         return self.found
 
 
@@ -247,13 +226,16 @@ LOWEST_TOTAL, HIGHEST_TOTAL = units.SEVERITY_RANGE
 _READ_AS = (*ANALYTES, SEVERITY, *IMPRESSIONS, *PREGNANCY)
 
 
-def read_observations(
-    context: ReadContext, data: Mapping[str, Sequence[msgspec.Raw]], gaps: list[Gap]
-) -> Found:
+def read_observations(context: ReadContext, data: Mapping[str, Sequence[msgspec.Raw]], gaps: list[Gap]) -> Found:
     """All Observation keys together: a code is read wherever it came."""
     reader = _Reader(context, gaps)
+    cutoff = reader.cutoff.encode()
     for key in KEYS:
-        for place, raw in enumerate(data.get(key, ())):
+        entries = data.get(key)
+        if not entries:
+            continue
+        placed = enumerate(entries) if key == KEPT_FOR_EVER else _drop_older(entries, cutoff)
+        for place, raw in placed:
             try:
                 reader.read(key, raw, place)
             except UNREADABLE:
@@ -261,16 +243,37 @@ def read_observations(
     return reader.finish()
 
 
+KEPT_FOR_EVER = "rls_severity"  # severity totals of an old course still count (R-49a)
+_MEMBER = b'"effectiveDateTime"'
+_CONTAINED = b'"contained"'
+
+
+def _drop_older(entries: Sequence[msgspec.Raw], cutoff: bytes) -> Iterator[tuple[int, msgspec.Raw]]:
+    """The entries with their places, less those plainly drawn before `cutoff` (an ISO date); of those the newest stays.
+
+    Decided on the bytes, because a long chart holds thousands of old results. A quoted member name cannot stand inside
+    a JSON string, so the one `effectiveDateTime` of a resource without contained ones is its own.
+    """
+    newest_day, newest_text, newest_place = b"", b"", -1
+    for place, raw in enumerate(entries):
+        text = bytes(raw)
+        found = text.find(_MEMBER)
+        start = text.find(b'"', found + len(_MEMBER)) + 1
+        day = text[start : start + 10]
+        if found < 0 or day >= cutoff or text.find(_MEMBER, start) >= 0 or _CONTAINED in text:
+            yield place, raw
+        elif day > newest_day or (day == newest_day and text < newest_text):
+            newest_day, newest_text, newest_place = day, text, place
+    if newest_place >= 0:
+        yield newest_place, entries[newest_place]
+
+
 def _name(raw: msgspec.Raw, place: int, key: str) -> str:
     try:
         kind = KIND.decode(raw)
     except UNREADABLE:
         return f"entry {place + 1} of {key}"
-    return (
-        f"{kind.resourceType}/{kind.id}"
-        if kind.id and kind.resourceType
-        else f"entry {place + 1} of {key}"
-    )
+    return f"{kind.resourceType}/{kind.id}" if kind.id and kind.resourceType else f"entry {place + 1} of {key}"
 
 
 def _collected(observation: Observation) -> str | None:
@@ -280,9 +283,7 @@ def _collected(observation: Observation) -> str | None:
     for specimen in _SPECIMENS.decode(observation.contained) or ():
         if specimen.resourceType == "Specimen" and specimen.collection:
             period = specimen.collection.collectedPeriod
-            return specimen.collection.collectedDateTime or (
-                period.get("start") if period else None
-            )
+            return specimen.collection.collectedDateTime or (period.get("start") if period else None)
     return None
 
 
@@ -327,9 +328,7 @@ def read_result(
     rejected: RejectedBecause | None = None
     problem, note, likely = value.problem, "", None
     if value.number is not None:
-        converted = units.convert(
-            analyte, value.number, value.code, value.unit, value.system
-        )
+        converted = units.convert(analyte, value.number, value.code, value.unit, value.system)
         if isinstance(converted, units.UnitProblem):
             rejected, problem, likely = (
                 converted.kind,
@@ -340,16 +339,8 @@ def read_result(
             note = converted.note
             interval = units.read_value(analyte, converted.value, value.comparator)
             if interval is None:
-                rejected = (
-                    RejectedBecause.CENSORED
-                    if value.comparator
-                    else RejectedBecause.IMPLAUSIBLE
-                )
-                problem = (
-                    "nothing plausible is left of it"
-                    if value.comparator
-                    else "outside the plausible range"
-                )
+                rejected = RejectedBecause.CENSORED if value.comparator else RejectedBecause.IMPLAUSIBLE
+                problem = "nothing plausible is left of it" if value.comparator else "outside the plausible range"
     elif value.recorded:
         rejected = RejectedBecause.UNREADABLE
     return Result(
@@ -365,7 +356,7 @@ def read_result(
         note=note,
         likely_percent=likely,
         method=method,
-        analyzer=_analyzer(observation),
+        analyzer=_analyzer(observation) if observation.device or observation.method else "",
         lower_limit=_lower_limit(part) if analyte == "phosphate" else None,
         flagged_low=_is_flagged_low(part) if analyte == "phosphate" else False,
     )
@@ -424,11 +415,7 @@ def _value_of_text(text: str) -> _Value:
 
 
 def _analyzer(observation: Observation) -> str:
-    device = (
-        observation.device.display
-        if observation.device and observation.device.display
-        else ""
-    )
+    device = observation.device.display if observation.device and observation.device.display else ""
     return f"{device} {' '.join(texts_of(observation.method))}".strip().lower()
 
 
@@ -446,9 +433,7 @@ def _lower_limit(part: Component) -> Decimal | None:
         unit = low.unit or (quantity.unit if quantity and not low.code else None)
         code = low.code or (quantity.code if quantity and not low.unit else None)
         converted = units.convert("phosphate", value, code, unit, low.system)
-        if not isinstance(
-            converted, units.UnitProblem
-        ) and units.is_credible_phosphate_limit(converted.value):
+        if not isinstance(converted, units.UnitProblem) and units.is_credible_phosphate_limit(converted.value):
             limits.append(converted.value)
     return max(limits, default=None)
 
@@ -457,11 +442,7 @@ def _is_flagged_low(part: Component) -> bool:
     if part.interpretation is UNSET:
         return False
     concepts = CONCEPTS.decode(part.interpretation)
-    return any(
-        coding.code in _LOW
-        for concept in as_list(concepts)
-        for coding in concept.codings()
-    )
+    return any(coding.code in _LOW for concept in as_list(concepts) for coding in concept.codings())
 
 
 # ------------------------------------------------------------------------------------------------------ pregnancy
@@ -476,29 +457,15 @@ def read_pregnancy(
     if name == "pregnancy-status":
         pregnant = _is_pregnant(context, part)
         return (
-            None
-            if pregnant is None
-            else PregnancyEvidence(
-                PregnancySource.STATUS, reference, day, pregnant=pregnant
-            )
+            None if pregnant is None else PregnancyEvidence(PregnancySource.STATUS, reference, day, pregnant=pregnant)
         )
     if name == "gestational-age":
         age = _age_days(part.valueQuantity)
-        return (
-            None
-            if age is None
-            else PregnancyEvidence(
-                PregnancySource.GESTATIONAL_AGE, reference, day, age_days=age
-            )
-        )
+        return None if age is None else PregnancyEvidence(PregnancySource.GESTATIONAL_AGE, reference, day, age_days=age)
     value = _date_value(context, part)
     if value is None:
         return None
-    source = (
-        PregnancySource.DELIVERY_DATE
-        if name == "delivery-date"
-        else PregnancySource.LAST_PERIOD
-    )
+    source = PregnancySource.DELIVERY_DATE if name == "delivery-date" else PregnancySource.LAST_PERIOD
     return PregnancyEvidence(source, reference, day, value_date=value)
 
 
@@ -519,11 +486,7 @@ def _is_pregnant(context: ReadContext, part: Component) -> bool | None:
 def _age_days(quantity: Quantity | None) -> int | None:
     """Gestational age in whole days; the unit d or wk has to be stated."""
     value = quantity.decimal() if quantity else None
-    return (
-        None
-        if quantity is None or value is None
-        else units.gestational_days(value, quantity.code, quantity.unit)
-    )
+    return None if quantity is None or value is None else units.gestational_days(value, quantity.code, quantity.unit)
 
 
 def _date_value(context: ReadContext, part: Component) -> date | None:
@@ -549,9 +512,7 @@ def pregnancy_of_conditions(
             entry.reference,
             entry.day,
             pregnant=True,
-            trimester=next(
-                (_TRIMESTERS[one] for one in _TRIMESTERS if one in entry.concepts), None
-            ),
+            trimester=next((_TRIMESTERS[one] for one in _TRIMESTERS if one in entry.concepts), None),
         )
         for entry in conditions
         if "pregnancy" in entry.concepts and entry.is_active and entry.counts

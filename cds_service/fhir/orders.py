@@ -50,9 +50,7 @@ def identifier_value(course: str, contact: str, test: str | None = None) -> str:
     return f"{course}.{contact}.{test}" if test else f"{course}.{contact}"
 
 
-def contact_resource(
-    kind: str, codes: OrderCodes, course: CourseRef, planned: Planned, note: str
-) -> Json:
+def contact_resource(kind: str, codes: OrderCodes, course: CourseRef, planned: Planned, note: str) -> Json:
     """One reassessment contact as the resource type the client can place."""
     write = {
         "ServiceRequest": _contact_request,
@@ -73,9 +71,7 @@ def laboratory_request(
     """A laboratory order by LOINC code, dated with its contact; undated means now."""
     return {
         "resourceType": "ServiceRequest",
-        "identifier": _identifier(
-            course, identifier_value(course.course, contact, test)
-        ),
+        "identifier": _identifier(course, identifier_value(course.course, contact, test)),
         **_based_on(course),
         "status": "draft",
         "intent": "order",
@@ -88,14 +84,10 @@ def laboratory_request(
     }
 
 
-def _contact_request(
-    codes: OrderCodes, course: CourseRef, planned: Planned, note: str
-) -> Json:
+def _contact_request(codes: OrderCodes, course: CourseRef, planned: Planned, note: str) -> Json:
     return {
         "resourceType": "ServiceRequest",
-        "identifier": _identifier(
-            course, identifier_value(course.course, planned.contact.id)
-        ),
+        "identifier": _identifier(course, identifier_value(course.course, planned.contact.id)),
         **_based_on(course),
         "status": "draft",
         "intent": "order",
@@ -108,26 +100,18 @@ def _contact_request(
     }
 
 
-def _contact_task(
-    codes: OrderCodes, course: CourseRef, planned: Planned, note: str
-) -> Json:
+def _contact_task(codes: OrderCodes, course: CourseRef, planned: Planned, note: str) -> Json:
     reason: Json = _reason(codes, course)
     return {
         "resourceType": "Task",
-        "identifier": _identifier(
-            course, identifier_value(course.course, planned.contact.id)
-        ),
+        "identifier": _identifier(course, identifier_value(course.course, planned.contact.id)),
         **_based_on(course),
         "status": "draft",
         "intent": "order",
         "code": _concept(codes.fulfill),
         "description": _title(planned),
         "for": _patient(course),
-        **(
-            {"reasonReference": reason["reasonReference"][0]}
-            if "reasonReference" in reason
-            else {}
-        ),
+        **({"reasonReference": reason["reasonReference"][0]} if "reasonReference" in reason else {}),
         **({"reasonCode": reason["reasonCode"][0]} if "reasonCode" in reason else {}),
         "note": [{"text": note}],
         "restriction": {
@@ -139,14 +123,10 @@ def _contact_task(
     }
 
 
-def _contact_appointment(
-    codes: OrderCodes, course: CourseRef, planned: Planned, note: str
-) -> Json:
+def _contact_appointment(codes: OrderCodes, course: CourseRef, planned: Planned, note: str) -> Json:
     return {
         "resourceType": "Appointment",
-        "identifier": _identifier(
-            course, identifier_value(course.course, planned.contact.id)
-        ),
+        "identifier": _identifier(course, identifier_value(course.course, planned.contact.id)),
         "status": "proposed",
         "serviceType": [_concept(codes.contact)],
         **_reason(codes, course),
@@ -190,8 +170,4 @@ def _reason(codes: OrderCodes, course: CourseRef) -> Json:
 
 
 def _concept(coding: Coding) -> Json:
-    return {
-        "coding": [
-            {"system": coding.system, "code": coding.code, "display": coding.display}
-        ]
-    }
+    return {"coding": [{"system": coding.system, "code": coding.code, "display": coding.display}]}

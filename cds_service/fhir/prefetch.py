@@ -1,5 +1,6 @@
 """Settles each prefetch key: supplied, empty, missing, failed, incomplete are different answers (CH-085...CH-096)."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -71,7 +72,7 @@ _LOOSE = msgspec.json.Decoder(_LooseAnswer)
 _ENTRY = msgspec.json.Decoder(_Entry)
 _KIND = msgspec.json.Decoder(_Kind)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_OUTCOME = b"OperationOutcome"
+_OUTCOME = re.compile(rb'"OperationOutcome"').search
 _GRAVE = ("error", "fatal")
 
 
@@ -97,7 +98,7 @@ def settle_answer(value: msgspec.Raw | bytes) -> Settled:
             (value if isinstance(value, msgspec.Raw) else msgspec.Raw(value),),
         )
     resources = tuple(entry.resource for entry in answer.entry or () if entry.resource)
-    return _settle_bundle(resources, _next_url(answer.link), _OUTCOME in bytes(value))
+    return _settle_bundle(resources, _next_url(answer.link), _OUTCOME(value) is not None)
 
 
 def _settle_loosely(value: msgspec.Raw | bytes) -> Settled:
@@ -111,7 +112,7 @@ def _settle_loosely(value: msgspec.Raw | bytes) -> Settled:
     return _settle_bundle(
         tuple(_loose_resource(entry) for entry in answer.entry or ()),
         None,
-        _OUTCOME in bytes(value),
+        _OUTCOME(value) is not None,
     )
 
 
@@ -123,14 +124,10 @@ def _loose_resource(entry: msgspec.Raw) -> msgspec.Raw:
 
 
 def _next_url(links: list[_Link] | None) -> str | None:
-    return next(
-        (link.url for link in links or () if link.relation == "next" and link.url), None
-    )
+    return next((link.url for link in links or () if link.relation == "next" and link.url), None)
 
 
-def _settle_bundle(
-    resources: tuple[msgspec.Raw, ...], next_url: str | None, may_hold_outcome: bool
-) -> Settled:
+def _settle_bundle(resources: tuple[msgspec.Raw, ...], next_url: str | None, may_hold_outcome: bool) -> Settled:
     failed = False
     if may_hold_outcome:
         kept = []
@@ -143,19 +140,15 @@ def _settle_bundle(
         resources = tuple(kept)
     if failed:
         why = "the query failed (OperationOutcome in the searchset)"
-        return Settled(
-            State.INCOMPLETE if resources else State.FAILED, resources, None, why
-        )
+        return Settled(State.INCOMPLETE if resources else State.FAILED, resources, None, why)
     if next_url:
-        return Settled(
-            State.INCOMPLETE, resources, next_url, "only the first page was supplied"
-        )
+        return Settled(State.INCOMPLETE, resources, next_url, "only the first page was supplied")
     return Settled(State.SUPPLIED, resources) if resources else EMPTY
 
 
 def _outcome_severities(resource: msgspec.Raw) -> tuple[str, ...] | None:
     """Severities of an OperationOutcome, None for any other resource. An outcome without issues counts as an error."""
-    if _OUTCOME not in bytes(resource):
+    if _OUTCOME(resource) is None:
         return None
     try:
         kind = _KIND.decode(resource)

@@ -27,9 +27,7 @@ _INGREDIENTS = {str(ingredient): ingredient for ingredient in Ingredient}
 _DRUG_SYSTEMS = ("rxnorm", "ndc", "atc")
 
 
-def read_condition(
-    context: ReadContext, condition: Condition, place: int
-) -> ConditionEntry:
+def read_condition(context: ReadContext, condition: Condition, place: int) -> ConditionEntry:
     """One problem-list item or encounter diagnosis (R-02a)."""
     concepts = concept_ids(context, condition.code)
     by_name = is_hedged = False
@@ -42,9 +40,7 @@ def read_condition(
         concepts=concepts,
         name=name_of(condition.code),
         reference=reference_to("Condition", condition.id, place),
-        is_active=clinical in _ACTIVE
-        if clinical
-        else not _is_abated(context, condition),
+        is_active=clinical in _ACTIVE if clinical else not _is_abated(context, condition),
         clinical_status=clinical,
         verification_status=status_code(condition.verificationStatus),
         day=_condition_day(context, condition),
@@ -77,26 +73,18 @@ def _condition_day(context: ReadContext, condition: Condition) -> Day | None:
 
 def _is_abated(context: ReadContext, condition: Condition) -> bool:
     """A past abatement date, where no clinical status says more."""
-    text = condition.abatementDateTime or (
-        condition.abatementPeriod.end if condition.abatementPeriod else None
-    )
+    text = condition.abatementDateTime or (condition.abatementPeriod.end if condition.abatementPeriod else None)
     day = read_day(text, context.zone) if text else None
     return day is not None and day.last <= context.as_of
 
 
-def read_allergy(
-    context: ReadContext, allergy: AllergyIntolerance, place: int
-) -> AllergyEntry | None:
+def read_allergy(context: ReadContext, allergy: AllergyIntolerance, place: int) -> AllergyEntry | None:
     """An entry about iron or another drug (R-18); None for foods, materials and "no known allergies"."""
     code = allergy.code or allergy.substance
     allergen, ingredient = _allergen(context, allergy, code)
     if allergen is None:
         return None
-    reactions = [
-        manifestation
-        for reaction in allergy.reaction or ()
-        for manifestation in reaction.manifestations()
-    ]
+    reactions = [manifestation for reaction in allergy.reaction or () for manifestation in reaction.manifestations()]
     words = [name_of(manifestation) for manifestation in reactions]
     words += [
         reaction.description
@@ -109,9 +97,7 @@ def read_allergy(
         for reaction in allergy.reaction or ()
         if reaction.description and not reaction.manifestation
     ]
-    severe = allergy.criticality in ("high", "CRITH") or any(
-        one.severity == "severe" for one in allergy.reaction or ()
-    )
+    severe = allergy.criticality in ("high", "CRITH") or any(one.severity == "severe" for one in allergy.reaction or ())
     return AllergyEntry(
         allergen=allergen,
         ingredient=ingredient,
@@ -124,8 +110,7 @@ def read_allergy(
         clinical_status=status_code(allergy.clinicalStatus),
         verification_status=status_code(allergy.verificationStatus),
         has_reaction=bool(kinds),
-        all_gastrointestinal=bool(kinds)
-        and all(kind == "gastrointestinal" for kind in kinds),
+        all_gastrointestinal=bool(kinds) and all(kind == "gastrointestinal" for kind in kinds),
         has_anaphylaxis="anaphylaxis" in kinds,
         is_severe=severe or "anaphylaxis" in kinds,
         reactions=", ".join(word for word in words if word),
@@ -137,9 +122,7 @@ def _manifestation_kind(context: ReadContext, manifestation: Concept) -> str:
     if "anaphylaxis" in concept_ids(context, manifestation):
         return "anaphylaxis"
     kinds = {names.manifestation_from_text(text) for text in texts_of(manifestation)}
-    return next(
-        (kind for kind in ("anaphylaxis", "gastrointestinal") if kind in kinds), "other"
-    )
+    return next((kind for kind in ("anaphylaxis", "gastrointestinal") if kind in kinds), "other")
 
 
 def _allergen(
@@ -154,9 +137,7 @@ def _allergen(
     return (Allergen.OTHER_DRUG, None) if _is_drug(allergy, code) else (None, None)
 
 
-def _iron_allergen(
-    context: ReadContext, concept: Concept | None
-) -> tuple[Allergen | None, Ingredient | None]:
+def _iron_allergen(context: ReadContext, concept: Concept | None) -> tuple[Allergen | None, Ingredient | None]:
     if concept is None:
         return None, None
     ids = concept_ids(context, concept)
@@ -189,22 +170,14 @@ def _is_drug(allergy: AllergyIntolerance, code: Concept | None) -> bool:
     name = name_of(code).lower()
     if not name or name.startswith(("no known", "nka", "nkda", "none")):
         return False
-    categories = (
-        [allergy.category]
-        if isinstance(allergy.category, str)
-        else allergy.category or []
-    )
+    categories = [allergy.category] if isinstance(allergy.category, str) else allergy.category or []
     if "medication" in categories:
         return True
     systems = [coding.system or "" for coding in code.codings()] if code else []
-    return not categories and any(
-        word in system.lower() for system in systems for word in _DRUG_SYSTEMS
-    )
+    return not categories and any(word in system.lower() for system in systems for word in _DRUG_SYSTEMS)
 
 
-def read_procedure(
-    context: ReadContext, procedure: Procedure, place: int
-) -> ProcedureEntry | None:
+def read_procedure(context: ReadContext, procedure: Procedure, place: int) -> ProcedureEntry | None:
     """A procedure of our value sets that was or is being done; doses of iron are read from it elsewhere."""
     if procedure.status not in ("completed", "in-progress", None):
         return None
@@ -220,7 +193,5 @@ def read_procedure(
 
 def procedure_day(context: ReadContext, procedure: Procedure) -> Day | None:
     """When it was performed; a period by its start (a dose is dated by its start, R-40e)."""
-    text = procedure.performedDateTime or (
-        procedure.performedPeriod.start if procedure.performedPeriod else None
-    )
+    text = procedure.performedDateTime or (procedure.performedPeriod.start if procedure.performedPeriod else None)
     return read_day(text, context.zone) if text else None

@@ -45,9 +45,7 @@ Read = TypeVar("Read")
 class _Chart:
     """Collects facts while the resources are read."""
 
-    def __init__(
-        self, context: ReadContext, resolve: Resolver | None, session: frozenset[str]
-    ) -> None:
+    def __init__(self, context: ReadContext, resolve: Resolver | None, session: frozenset[str]) -> None:
         self.context = context
         self.resolve = resolve
         self.session = session  # references of the session's own orders: never "signed earlier", never a dose
@@ -60,9 +58,7 @@ class _Chart:
         self.arranged: list[ArrangedContact] = []
         self.gaps: list[Gap] = []
 
-    def each(
-        self, key: str, entries: Entries, read: Callable[[msgspec.Raw, int], None]
-    ) -> None:
+    def each(self, key: str, entries: Entries, read: Callable[[msgspec.Raw, int], None]) -> None:
         for place, raw in enumerate(entries):
             try:
                 read(raw, place)
@@ -82,12 +78,8 @@ class _Chart:
         if condition.resourceType != "Condition":
             return
         reference = reference_to("Condition", condition.id, place)
-        if not self.is_foreign(
-            "conditions", reference, condition.subject or condition.patient
-        ):
-            self.conditions.append(
-                problems.read_condition(self.context, condition, place)
-            )
+        if not self.is_foreign("conditions", reference, condition.subject or condition.patient):
+            self.conditions.append(problems.read_condition(self.context, condition, place))
 
     def allergy(self, raw: msgspec.Raw, place: int) -> None:
         allergy = ALLERGY.decode(raw)
@@ -139,9 +131,7 @@ class _Chart:
         if record.resourceType != "MedicationRequest":
             return
         reference = reference_to(record.resourceType, record.id, place)
-        if reference in self.session or self.is_foreign(
-            "medications", reference, record.subject
-        ):
+        if reference in self.session or self.is_foreign("medications", reference, record.subject):
             return
         use = iron_doses.read_use(self.context, record, place, self.resolve)
         if use:
@@ -149,17 +139,10 @@ class _Chart:
         self._order("medications", raw, reference)
 
     def _order(self, key: str, raw: msgspec.Raw, reference: str) -> None:
-        order = iron_orders.read_order(
-            self.context, reference, raw, self.resolve, in_session=False
-        )
+        order = iron_orders.read_order(self.context, reference, raw, self.resolve, in_session=False)
         if isinstance(order, iron_orders.UnreadableOrder):
             self.gaps.append(Gap(reference, "its drug could not be told", key))
-        if (
-            not isinstance(order, IronOrder)
-            or order.do_not_perform
-            or order.is_imaging
-            or not _is_injected(order)
-        ):
+        if not isinstance(order, IronOrder) or order.do_not_perform or order.is_imaging or not _is_injected(order):
             return
         if order.status == "completed":
             self.doses.extend(iron_doses.records_of_order(order))
@@ -203,11 +186,7 @@ class _Chart:
 
 def _is_injected(order: IronOrder) -> bool:
     """R-01a for records of the chart: an ambiguous iron counts only with a route or form that tells it is injected."""
-    return (
-        not order.is_ambiguous
-        or order.has_injectable_form
-        or order.route in ("intravenous", "intramuscular")
-    )
+    return not order.is_ambiguous or order.has_injectable_form or order.route in ("intravenous", "intramuscular")
 
 
 def read_facts(
@@ -238,11 +217,7 @@ def read_facts(
         chart.each("draftOrders", drafts, chart.draft)
     patient = read_patient(context, data.get("patient", ()), chart.gaps)
     found = observations.read_observations(context, data, chart.gaps)
-    deceased = (
-        read_day(patient.deceasedDateTime, context.zone)
-        if patient.deceasedDateTime
-        else None
-    )
+    deceased = read_day(patient.deceasedDateTime, context.zone) if patient.deceasedDateTime else None
     return PatientFacts(
         birth=read_day(patient.birthDate, context.zone) if patient.birthDate else None,
         is_deceased=bool(patient.deceasedBoolean) or deceased is not None,

@@ -4,7 +4,7 @@ Values whose type varies stay `msgspec.Raw` and are read where they are used. De
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, DecimalException
 from typing import TypeVar
@@ -30,6 +30,10 @@ class ReadContext:
     patient_id: str
     as_of: date
     identifier_systems: frozenset[str]  # ours, former canonicals included
+    own_reference: str = field(init=False)  # "Patient/<id>", the usual subject
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "own_reference", f"Patient/{self.patient_id}")
 
 
 class Coding(Struct, gc=False):
@@ -156,11 +160,7 @@ class Reaction(Struct):
     def manifestations(self) -> list[Concept]:
         if self.manifestation is None:
             return []
-        return (
-            self.manifestation
-            if isinstance(self.manifestation, list)
-            else [self.manifestation]
-        )
+        return self.manifestation if isinstance(self.manifestation, list) else [self.manifestation]
 
 
 class AllergyIntolerance(Struct):
@@ -241,9 +241,7 @@ def name_of(concept: Concept | None) -> str:
     """Text, else a display, else a code: the words of the chart."""
     for text in texts_of(concept):
         return text
-    codes = (
-        [coding.code for coding in concept.codings() if coding.code] if concept else []
-    )
+    codes = [coding.code for coding in concept.codings() if coding.code] if concept else []
     return codes[0] if codes else ""
 
 
@@ -251,15 +249,14 @@ def status_code(status: Concept | str | None) -> str | None:
     """clinicalStatus and verificationStatus: a CodeableConcept in R4, a code before."""
     if status is None or isinstance(status, str):
         return status or None
-    return (
-        next((coding.code for coding in status.codings() if coding.code), None)
-        or status.text
-    )
+    return next((coding.code for coding in status.codings() if coding.code), None) or status.text
 
 
 def is_foreign(context: ReadContext, subject: Reference | None) -> bool:
     """True when the resource names another patient. No subject, or a URN: the query was by patient, so it is theirs."""
     if subject is None or not subject.reference or subject.reference.startswith("urn:"):
+        return False
+    if subject.reference == context.own_reference:
         return False
     parts = subject.reference.split("/_history/")[0].rstrip("/").split("/")
     return len(parts) > 1 and parts[-2] == "Patient" and parts[-1] != context.patient_id
@@ -267,11 +264,7 @@ def is_foreign(context: ReadContext, subject: Reference | None) -> bool:
 
 def reference_to(kind: str, resource_id: str | None, place: int) -> str:
     """`Type/id`, or the place in the answer for a resource without id."""
-    return (
-        f"{kind}/{resource_id}"
-        if resource_id
-        else f"{kind} without id (entry {place + 1})"
-    )
+    return f"{kind}/{resource_id}" if resource_id else f"{kind} without id (entry {place + 1})"
 
 
 class DoseAndRate(Struct):

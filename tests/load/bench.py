@@ -30,12 +30,8 @@ TICKS = os.sysconf("SC_CLK_TCK")
 def main() -> None:
     options = parse_options()
     sizes = [int(size) for size in options.sizes.split(",")]
-    print(
-        f"{options.pairs} alternating pairs, concurrency {options.concurrency}; medians (least-most)"
-    )
-    print(
-        f"{'size':>5} {'server':>6} {'cpu us/call':>22} {'calls/s':>18} {'p50 ms':>8} {'p99 ms':>8} {'rss MB':>7}"
-    )
+    print(f"{options.pairs} alternating pairs, concurrency {options.concurrency}; medians (least-most)")
+    print(f"{'size':>5} {'server':>6} {'cpu us/call':>22} {'calls/s':>18} {'p50 ms':>8} {'p99 ms':>8} {'rss MB':>7}")
     with servers(options.server_env) as pids:
         for size in sizes:
             compare(size, options, pids)
@@ -46,12 +42,8 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--sizes", default="5,60,2000")
     parser.add_argument("--concurrency", type=int, default=8)
-    parser.add_argument(
-        "--seconds", type=float, default=2.0, help="length of one measurement"
-    )
-    parser.add_argument(
-        "--server-env", action="append", default=[], help="NAME=VALUE for our server"
-    )
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement")
+    parser.add_argument("--server-env", action="append", default=[], help="NAME=VALUE for our server")
     return parser.parse_args()
 
 
@@ -85,9 +77,7 @@ def servers(extra: list[str]) -> Iterator[dict[str, int]]:
         "floor:create_floor()",
     ]
     started = [
-        subprocess.Popen(
-            bare, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ),
+        subprocess.Popen(bare, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL),
         subprocess.Popen(
             [sys.executable, "-m", "cds_service.cli", "serve"],
             env=ours,
@@ -128,38 +118,26 @@ def compare(size: int, options: argparse.Namespace, pids: dict[str, int]) -> Non
         measure(name, body, pids[name], options.concurrency, 0.5)
     for pair in range(options.pairs):
         for name in ("floor", "ours") if pair % 2 else ("ours", "floor"):
-            figures[name].append(
-                measure(name, body, pids[name], options.concurrency, options.seconds)
-            )
+            figures[name].append(measure(name, body, pids[name], options.concurrency, options.seconds))
     for name, rows in figures.items():
         cpu, rate, p50, p99 = (sorted(column) for column in zip(*rows, strict=True))
         print(
             f"{size:>5} {name:>6} {spread(cpu, '{:.0f}'):>22} {spread(rate, '{:.0f}'):>18} "
             f"{statistics.median(p50):>8.1f} {statistics.median(p99):>8.1f} {memory(pids[name]):>7.0f}"
         )
-    ratios = sorted(
-        floor[0] / ours[0]
-        for floor, ours in zip(figures["floor"], figures["ours"], strict=True)
-    )
-    print(
-        f"{size:>5}  floor / ours by processor time: {spread(ratios, '{:.2f}')}   body {len(body) / 1024:.0f} KiB\n"
-    )
+    ratios = sorted(floor[0] / ours[0] for floor, ours in zip(figures["floor"], figures["ours"], strict=True))
+    print(f"{size:>5}  floor / ours by processor time: {spread(ratios, '{:.2f}')}   body {len(body) / 1024:.0f} KiB\n")
 
 
 def spread(values: list[float], form: str) -> str:
     return f"{form.format(statistics.median(values))} ({form.format(values[0])}-{form.format(values[-1])})"
 
 
-def measure(
-    name: str, body: bytes, pid: int, concurrency: int, seconds: float
-) -> tuple[float, float, float, float]:
+def measure(name: str, body: bytes, pid: int, concurrency: int, seconds: float) -> tuple[float, float, float, float]:
     """Processor microseconds per call over all workers, calls per second, p50 and p99 in ms."""
     latencies: list[float] = []
     stop = time.perf_counter() + seconds
-    threads = [
-        threading.Thread(target=load, args=(PORTS[name], body, stop, latencies))
-        for _ in range(concurrency)
-    ]
+    threads = [threading.Thread(target=load, args=(PORTS[name], body, stop, latencies)) for _ in range(concurrency)]
     before, began = processor_seconds(pid), time.perf_counter()
     for thread in threads:
         thread.start()
@@ -207,10 +185,7 @@ def _ticks(pid: int) -> int:
 
 def memory(pid: int) -> float:
     """Largest resident set of one worker in MB."""
-    pages = [
-        int(Path(f"/proc/{one}/statm").read_text().split()[1])
-        for one in family(pid)[1:]
-    ]
+    pages = [int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in family(pid)[1:]]
     return max(pages, default=0) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 

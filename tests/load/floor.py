@@ -4,11 +4,7 @@ import orjson
 from flask import Flask, Response, request
 
 CARD = orjson.dumps(
-    {
-        "cards": [
-            {"summary": "constant", "indicator": "info", "source": {"label": "floor"}}
-        ]
-    },
+    {"cards": [{"summary": "constant", "indicator": "info", "source": {"label": "floor"}}]},
 )
 
 

@@ -34,11 +34,8 @@ def make_request(size: int) -> bytes:
         name, value = KINDS[place % len(KINDS)]
         days = 3 + place if place < USABLE else 400 + (place * 7) % OLDEST
         chart.append(lab(name, round(value + (place % 5) / 10, 1), days))
-    made = request(
-        "benchmark",
-        {"chart": chart, "orders": [order("fcm", 1000)]},
-        patient_bundle("benchmark", {"chart": chart}),
-    )
+    situation: Json = {"hook": "order-select", "chart": chart, "orders": [order("fcm", 1000)]}
+    made = request("benchmark", situation, patient_bundle("benchmark", situation))
     for key in KEY_TYPES:
         made["prefetch"].setdefault(key, None)
     return _shifted(json.dumps(made), shift).encode()
@@ -48,8 +45,6 @@ def _shifted(text: str, days: int) -> str:
     import re
 
     def move(found: "re.Match[str]") -> str:
-        return (
-            datetime.fromisoformat(found.group()).date() + timedelta(days=days)
-        ).isoformat()
+        return (datetime.fromisoformat(found.group()).date() + timedelta(days=days)).isoformat()
 
     return re.sub(r"\b(?:19|20)\d\d-\d\d-\d\d\b", move, text)

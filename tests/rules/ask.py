@@ -9,23 +9,13 @@ _BY_ID = {rule.id: rule for rule in RULES}
 
 def ask(rule_id: str, case: Case) -> tuple[Answer, ...]:
     """Answers of the rule, without those that say it does not apply."""
-    return tuple(
-        answer
-        for answer in _BY_ID[rule_id].evaluate(case)
-        if not isinstance(answer, NotApplicable)
-    )
+    return tuple(answer for answer in _BY_ID[rule_id].evaluate(case) if not isinstance(answer, NotApplicable))
 
 
 def verdict(rule_id: str, case: Case) -> Verdict | None:
-    return next(
-        (answer for answer in ask(rule_id, case) if isinstance(answer, Verdict)), None
-    )
+    return next((answer for answer in ask(rule_id, case) if isinstance(answer, Verdict)), None)
 
 
 def texts(rule_id: str, case: Case) -> list[str]:
     """Texts of the lines and remarks the rule gives."""
-    return [
-        answer.text
-        for answer in ask(rule_id, case)
-        if isinstance(answer, Line | Remark)
-    ]
+    return [answer.text for answer in ask(rule_id, case) if isinstance(answer, Line | Remark)]

@@ -104,9 +104,7 @@ def phosphate(value: str, **changes: Any) -> Result:
     return result("phosphate", value, **changes)
 
 
-def weight(
-    value: str, *, days_ago: int = 20, method: str = "measured", **changes: Any
-) -> Result:
+def weight(value: str, *, days_ago: int = 20, method: str = "measured", **changes: Any) -> Result:
     return result("body-weight", value, days_ago=days_ago, method=method, **changes)
 
 
@@ -127,9 +125,7 @@ def condition(*concepts: str, name: str = "", **changes: Any) -> ConditionEntry:
 RLS = condition("rls", name="Restless legs syndrome")
 
 
-def allergy(
-    allergen: Allergen, ingredient: Ingredient | None = None, **changes: Any
-) -> AllergyEntry:
+def allergy(allergen: Allergen, ingredient: Ingredient | None = None, **changes: Any) -> AllergyEntry:
     made = AllergyEntry(
         allergen=allergen,
         ingredient=ingredient,

@@ -25,12 +25,8 @@ class _Chart:
     doses: tuple[Dose, ...] = ()
     earlier_iron: Any = None
     is_in_dialysis: bool = False
-    pregnancy: Any = field(
-        default_factory=lambda: SimpleNamespace(is_pregnant=False, age_days=None)
-    )
-    ferritin: Reading = field(
-        default_factory=lambda: Reading("ferritin", why_missing="no ferritin on record")
-    )
+    pregnancy: Any = field(default_factory=lambda: SimpleNamespace(is_pregnant=False, age_days=None))
+    ferritin: Reading = field(default_factory=lambda: Reading("ferritin", why_missing="no ferritin on record"))
 
 
 def chart(
@@ -43,9 +39,7 @@ def chart(
 ) -> Case:
     """`small` are the doses that start no clock in dialysis (R-28b); `course` is the running one (R-41)."""
     given = tuple(sorted((*doses, *small), key=lambda dose: dose.day))
-    earlier = SimpleNamespace(
-        relation=relation, blackout_doses=tuple(doses), course=tuple(course)
-    )
+    earlier = SimpleNamespace(relation=relation, blackout_doses=tuple(doses), course=tuple(course))
     patient = facts(*results, unavailable=changes.pop("unavailable", {}))
     return cast(Case, _Chart(patient, doses=given, earlier_iron=earlier, **changes))
 
@@ -76,9 +70,7 @@ def at(days_ago: int, hour: int, minute: int = 0) -> Day:
 
 def span(first_days_ago: int, last_days_ago: int) -> Day:
     """A partial date: any day between the two."""
-    return Day(
-        TODAY - timedelta(days=first_days_ago), TODAY - timedelta(days=last_days_ago)
-    )
+    return Day(TODAY - timedelta(days=first_days_ago), TODAY - timedelta(days=last_days_ago))
 
 
 def ferritin_of(*results: Result, **changes: Any) -> Reading:
@@ -102,20 +94,12 @@ def kinds(reading: Reading) -> list[SetAsideKind]:
     return [one.kind for one in reading.set_aside]
 
 
-def lying(
-    make: Callable[..., Result],
-    value: Interval | None,
-    *,
-    days_ago: int = 10,
-    **changes: Any,
-) -> Result:
+def lying(make: Callable[..., Result], value: Interval | None, *, days_ago: int = 10, **changes: Any) -> Result:
     """A result that is not a single number: somewhere in `value`, or without any."""
     return replace(make("1"), value=value, **{"day": day(days_ago), **changes})
 
 
 def censored(low: str | None, high: str | None, **changes: Any) -> Result:
     """A ferritin as `<x` or `>x` leaves it: an open interval."""
-    value = Interval(
-        None if low is None else Decimal(low), None if high is None else Decimal(high)
-    )
+    value = Interval(None if low is None else Decimal(low), None if high is None else Decimal(high))
     return lying(ferritin, value, **changes)

@@ -51,14 +51,7 @@ def read(analyte: str, value: str, unit: str) -> Result:
     interval = units.read_value(analyte, converted.value, None)
     assert interval is not None
     made = ferritin("1") if analyte == "ferritin" else tsat("2")
-    return Result(
-        analyte,
-        interval,
-        f"{value} {unit}",
-        made.day,
-        "final",
-        f"Observation/{analyte}",
-    )
+    return Result(analyte, interval, f"{value} {unit}", made.day, "final", f"Observation/{analyte}")
 
 
 def decide_on(iron: Result, saturation: Result) -> tuple[Conclusion, str]:
@@ -66,72 +59,34 @@ def decide_on(iron: Result, saturation: Result) -> tuple[Conclusion, str]:
     return decision.conclusion, decision.verdicts[0][0].id
 
 
-IDS = [
-    f"{rule_id} ferritin {iron} TSAT {saturation}"
-    for iron, _, saturation, _, rule_id in TABLE
-]
+IDS = [f"{rule_id} ferritin {iron} TSAT {saturation}" for iron, _, saturation, _, rule_id in TABLE]
 
 
 @pytest.mark.parametrize("unit", ["ng/mL", "ug/L", "pmol/L"])
 @pytest.mark.parametrize("saturation_unit", ["%", "1"])
-@pytest.mark.parametrize(
-    ("iron", "molar", "saturation", "expected", "rule_id"), TABLE, ids=IDS
-)
+@pytest.mark.parametrize(("iron", "molar", "saturation", "expected", "rule_id"), TABLE, ids=IDS)
 def test_boundary_table(
-    iron: str,
-    molar: str,
-    saturation: str,
-    expected: Conclusion,
-    rule_id: str,
-    unit: str,
-    saturation_unit: str,
+    iron: str, molar: str, saturation: str, expected: Conclusion, rule_id: str, unit: str, saturation_unit: str
 ) -> None:
     amount = molar if unit == "pmol/L" else iron
     share = saturation if saturation_unit == "%" else str(Decimal(saturation) / 100)
-    assert decide_on(
-        read("ferritin", amount, unit), read("tsat", share, saturation_unit)
-    ) == (expected, rule_id)
+    assert decide_on(read("ferritin", amount, unit), read("tsat", share, saturation_unit)) == (expected, rule_id)
 
 
 @pytest.mark.parametrize(
     ("iron", "expected", "rule_id"),
     [
+        pytest.param(Interval.below(Decimal(5)), STRONG, "R-22", id="R-10 ferritin <5 is low"),
+        pytest.param(Interval.above(Decimal(1650)), NOT, "R-17", id="R-10 ferritin >1650 is above the ceiling"),
+        pytest.param(Interval.below(Decimal(75)), STRONG, "R-22", id="R-10 ferritin <75 is low"),
+        pytest.param(Interval.at_least(Decimal(300)), NOT, "R-17", id="R-10 ferritin >=300 is above the ceiling"),
         pytest.param(
-            Interval.below(Decimal(5)), STRONG, "R-22", id="R-10 ferritin <5 is low"
+            Interval.below(Decimal(100)), Conclusion.INSUFFICIENT_DATA, "R-26c", id="R-10 ferritin <100 spans"
         ),
         pytest.param(
-            Interval.above(Decimal(1650)),
-            NOT,
-            "R-17",
-            id="R-10 ferritin >1650 is above the ceiling",
-        ),
-        pytest.param(
-            Interval.below(Decimal(75)), STRONG, "R-22", id="R-10 ferritin <75 is low"
-        ),
-        pytest.param(
-            Interval.at_least(Decimal(300)),
-            NOT,
-            "R-17",
-            id="R-10 ferritin >=300 is above the ceiling",
-        ),
-        pytest.param(
-            Interval.below(Decimal(100)),
-            Conclusion.INSUFFICIENT_DATA,
-            "R-26c",
-            id="R-10 ferritin <100 spans",
-        ),
-        pytest.param(
-            Interval.above(Decimal(299)),
-            Conclusion.INSUFFICIENT_DATA,
-            "R-26c",
-            id="R-10 ferritin >299 spans",
+            Interval.above(Decimal(299)), Conclusion.INSUFFICIENT_DATA, "R-26c", id="R-10 ferritin >299 spans"
         ),
     ],
 )
-def test_r_10_a_censored_ferritin_decides_inside_one_range(
-    iron: Interval, expected: Conclusion, rule_id: str
-) -> None:
-    assert decide_on(replace(ferritin("1"), value=iron), tsat("28")) == (
-        expected,
-        rule_id,
-    )
+def test_r_10_a_censored_ferritin_decides_inside_one_range(iron: Interval, expected: Conclusion, rule_id: str) -> None:
+    assert decide_on(replace(ferritin("1"), value=iron), tsat("28")) == (expected, rule_id)

@@ -3,13 +3,7 @@
 import pytest
 
 from cds_service.clinical.case import Rule
-from cds_service.clinical.citations import (
-    BY_ID,
-    CITATIONS,
-    GENERAL_KNOWLEDGE,
-    READ,
-    SECONDARY,
-)
+from cds_service.clinical.citations import BY_ID, CITATIONS, GENERAL_KNOWLEDGE, READ, SECONDARY
 from cds_service.clinical.model import Citation
 from cds_service.clinical.rules import RULES
 
@@ -36,25 +30,7 @@ WITHOUT_ADDRESS = {
     "P7": "summary of a paper of 1971",
 }
 # Texts that are revised without a year of their own, or whose year was not shown in the copy read.
-WITHOUT_YEAR = {
-    "A6",
-    "T2",
-    "T11",
-    "T14",
-    "F2",
-    "F3",
-    "F4",
-    "F5",
-    "E1",
-    "E2",
-    "L1",
-    "L6",
-    "L7",
-    "P1",
-    "P5",
-    "K3",
-    "H3",
-}
+WITHOUT_YEAR = {"A6", "T2", "T11", "T14", "F2", "F3", "F4", "F5", "E1", "E2", "L1", "L6", "L7", "P1", "P5", "K3", "H3"}
 
 
 def complaints(citation: Citation) -> list[str]:
@@ -76,9 +52,7 @@ def complaints(citation: Citation) -> list[str]:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_no_rule_without_a_full_citation(rule: Rule) -> None:
     assert rule.sources, f"{rule.id} names no source"
-    assert not {
-        source.id: complaints(source) for source in rule.sources if complaints(source)
-    }
+    assert not {source.id: complaints(source) for source in rule.sources if complaints(source)}
 
 
 @pytest.mark.parametrize("citation", CITATIONS, ids=lambda citation: citation.id)
@@ -96,12 +70,8 @@ def test_all_sources_of_section_12_are_there_once() -> None:
 
 
 def test_exceptions_are_needed() -> None:
-    assert {citation.id for citation in CITATIONS if not citation.url} == set(
-        WITHOUT_ADDRESS
-    )
-    assert {
-        citation.id for citation in CITATIONS if citation.year is None
-    } == WITHOUT_YEAR
+    assert {citation.id for citation in CITATIONS if not citation.url} == set(WITHOUT_ADDRESS)
+    assert {citation.id for citation in CITATIONS if citation.year is None} == WITHOUT_YEAR
 
 
 def test_rule_ids_are_unique() -> None:

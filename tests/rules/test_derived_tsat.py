@@ -45,62 +45,26 @@ def percents(*results: Result) -> list[Decimal | None]:
 @pytest.mark.parametrize(
     ("results", "percent", "note"),
     [
-        pytest.param(
-            [iron("60"), tibc("300")],
-            "20",
-            "calculated from iron and TIBC",
-            id="R-06 iron / TIBC",
-        ),
-        pytest.param(
-            [iron("60"), tibc("301")],
-            "19.933554817275747508",
-            None,
-            id="R-06 iron / TIBC, 20 digits",
-        ),
-        pytest.param(
-            [iron("60"), uibc("240")],
-            "20",
-            "calculated from iron and UIBC",
-            id="R-06 TIBC = iron + UIBC",
-        ),
-        pytest.param(
-            [iron("90"), uibc("0")], "100", None, id="R-06 nothing unsaturated"
-        ),
+        pytest.param([iron("60"), tibc("300")], "20", "calculated from iron and TIBC", id="R-06 iron / TIBC"),
+        pytest.param([iron("60"), tibc("301")], "19.933554817275747508", None, id="R-06 iron / TIBC, 20 digits"),
+        pytest.param([iron("60"), uibc("240")], "20", "calculated from iron and UIBC", id="R-06 TIBC = iron + UIBC"),
+        pytest.param([iron("90"), uibc("0")], "100", None, id="R-06 nothing unsaturated"),
         pytest.param(
             [iron("90"), transferrin("240")],
             "30",
             "calculated from iron and transferrin (TIBC = 1.25 x transferrin)",
             id="R-06 TIBC = transferrin x 1.25",
         ),
+        pytest.param([iron("60"), tibc("300"), uibc("60")], "20", None, id="R-06 TIBC before UIBC"),
+        pytest.param([iron("60"), uibc("240"), transferrin("100")], "20", None, id="R-06 UIBC before transferrin"),
         pytest.param(
-            [iron("60"), tibc("300"), uibc("60")],
-            "20",
-            None,
-            id="R-06 TIBC before UIBC",
+            [iron("60"), rejected("tibc", days_ago=10), uibc("240")], "20", None, id="R-06 TIBC unreadable: UIBC"
         ),
         pytest.param(
-            [iron("60"), uibc("240"), transferrin("100")],
-            "20",
-            None,
-            id="R-06 UIBC before transferrin",
+            [iron("60"), tibc("100", status="cancelled"), uibc("240")], "20", None, id="R-07 TIBC cancelled: UIBC"
         ),
         pytest.param(
-            [iron("60"), rejected("tibc", days_ago=10), uibc("240")],
-            "20",
-            None,
-            id="R-06 TIBC unreadable: UIBC",
-        ),
-        pytest.param(
-            [iron("60"), tibc("100", status="cancelled"), uibc("240")],
-            "20",
-            None,
-            id="R-07 TIBC cancelled: UIBC",
-        ),
-        pytest.param(
-            [iron("60"), tibc("100", status="preliminary"), uibc("240")],
-            "20",
-            None,
-            id="R-07 TIBC preliminary: UIBC",
+            [iron("60"), tibc("100", status="preliminary"), uibc("240")], "20", None, id="R-07 TIBC preliminary: UIBC"
         ),
         pytest.param(
             [iron("60"), tibc("300", day=at(10, 9)), tibc("200", day=at(10, 8))],
@@ -109,32 +73,20 @@ def percents(*results: Result) -> list[Decimal | None]:
             id="R-13 no clock of the iron: the higher TSAT",
         ),
         pytest.param(
-            [
-                iron("60", day=at(10, 9)),
-                tibc("300", day=at(10, 8)),
-                tibc("200", day=at(10, 20)),
-            ],
+            [iron("60", day=at(10, 9)), tibc("300", day=at(10, 8)), tibc("200", day=at(10, 20))],
             "20",
             None,
             id="R-06 the nearest TIBC",
         ),
         pytest.param(
-            [iron("60"), tibc("300"), tibc("240")],
-            "25",
-            None,
-            id="R-13 two TIBC of one time: the higher TSAT",
+            [iron("60"), tibc("300"), tibc("240")], "25", None, id="R-13 two TIBC of one time: the higher TSAT"
         ),
         pytest.param(
-            [iron("60"), tibc("300", status="corrected"), tibc("240")],
-            "20",
-            None,
-            id="R-07 the corrected TIBC",
+            [iron("60"), tibc("300", status="corrected"), tibc("240")], "20", None, id="R-07 the corrected TIBC"
         ),
     ],
 )
-def test_r_06_tsat_is_calculated_from_one_specimen(
-    results: list[Result], percent: str, note: str | None
-) -> None:
+def test_r_06_tsat_is_calculated_from_one_specimen(results: list[Result], percent: str, note: str | None) -> None:
     for order in (results, results[::-1]):
         (made,) = derived(*order)
         assert made.value == Interval.point(Decimal(percent))
@@ -148,15 +100,9 @@ def test_r_06_tsat_is_calculated_from_one_specimen(
         pytest.param([], id="R-06 nothing on record"),
         pytest.param([iron("60")], id="R-06 iron alone"),
         pytest.param([tibc("300")], id="R-06 TIBC alone"),
-        pytest.param(
-            [iron("60", status="cancelled"), tibc("300")], id="R-07 iron cancelled"
-        ),
-        pytest.param(
-            [iron("60", status=None), tibc("300")], id="R-07 iron without status"
-        ),
-        pytest.param(
-            [replace(iron("60"), value=None), tibc("300")], id="R-07 iron without value"
-        ),
+        pytest.param([iron("60", status="cancelled"), tibc("300")], id="R-07 iron cancelled"),
+        pytest.param([iron("60", status=None), tibc("300")], id="R-07 iron without status"),
+        pytest.param([replace(iron("60"), value=None), tibc("300")], id="R-07 iron without value"),
         pytest.param([iron("60", day=None), tibc("300", day=None)], id="R-08a undated"),
         pytest.param(
             [iron("60", day=span(12, 10)), tibc("300", day=span(12, 10))],
@@ -178,18 +124,12 @@ def test_r_06_no_tsat_without_both_parts_of_one_specimen(results: list[Result]) 
         pytest.param(at(10, 8, 1), at(11, 8), False, id="R-06 24 h and a minute apart"),
         pytest.param(at(10, 8), at(9, 8), True, id="R-06 24 h later"),
         pytest.param(at(10, 8), at(9, 8, 1), False, id="R-06 24 h and a minute later"),
-        pytest.param(
-            at(10, 23), day(10), True, id="R-06 the same date, one clock time"
-        ),
-        pytest.param(
-            at(10, 0), day(11), False, id="R-06 the day before, one clock time"
-        ),
+        pytest.param(at(10, 23), day(10), True, id="R-06 the same date, one clock time"),
+        pytest.param(at(10, 0), day(11), False, id="R-06 the day before, one clock time"),
         pytest.param(day(10), None, False, id="R-06 undated"),
     ],
 )
-def test_r_06_draws_at_most_24_hours_apart_are_one_specimen(
-    one: Day, other: Day | None, is_one: bool
-) -> None:
+def test_r_06_draws_at_most_24_hours_apart_are_one_specimen(one: Day, other: Day | None, is_one: bool) -> None:
     assert is_one_specimen(one, other) is is_one
     assert is_one_specimen(other, one) is is_one
     assert len(derived(iron("60", day=one), tibc("300", day=other))) == is_one
@@ -208,9 +148,7 @@ def test_r_06_draws_at_most_24_hours_apart_are_one_specimen(
         pytest.param("47.1", True, id="R-06 47.1"),
     ],
 )
-def test_r_06_a_tsat_from_transferrin_near_a_limit_is_indeterminate(
-    percent: str, is_usable: bool
-) -> None:
+def test_r_06_a_tsat_from_transferrin_near_a_limit_is_indeterminate(percent: str, is_usable: bool) -> None:
     # 80 mg/dL of transferrin stand for a TIBC of 100, so the iron is the percentage.
     reading = tsat_of(iron(percent), transferrin("80"))
     assert kinds(reading) == ([] if is_usable else [SetAsideKind.INDETERMINATE])
@@ -225,9 +163,7 @@ def test_r_06_a_tsat_from_transferrin_near_a_limit_is_indeterminate(
         pytest.param("23", False, id="R-26e indeterminate 23"),
     ],
 )
-def test_r_26e_an_indeterminate_tsat_of_43_or_more_points_to_overload(
-    percent: str, points: bool
-) -> None:
+def test_r_26e_an_indeterminate_tsat_of_43_or_more_points_to_overload(percent: str, points: bool) -> None:
     reading = tsat_of(iron(percent), transferrin("80"))
     assert (points_to_overload(reading, TODAY) is not None) is points
 
@@ -235,26 +171,14 @@ def test_r_26e_an_indeterminate_tsat_of_43_or_more_points_to_overload(
 @pytest.mark.parametrize(
     ("results", "is_pending"),
     [
+        pytest.param([iron("150", status="preliminary"), tibc("300")], True, id="R-07 iron preliminary"),
+        pytest.param([iron("150"), tibc("300", status="preliminary")], True, id="R-07 TIBC preliminary"),
         pytest.param(
-            [iron("150", status="preliminary"), tibc("300")],
-            True,
-            id="R-07 iron preliminary",
-        ),
-        pytest.param(
-            [iron("150"), tibc("300", status="preliminary")],
-            True,
-            id="R-07 TIBC preliminary",
-        ),
-        pytest.param(
-            [iron("150", status="corrected"), tibc("300", status="amended")],
-            False,
-            id="R-07 corrected, amended",
+            [iron("150", status="corrected"), tibc("300", status="amended")], False, id="R-07 corrected, amended"
         ),
     ],
 )
-def test_r_07_a_tsat_with_a_preliminary_part_is_pending(
-    results: list[Result], is_pending: bool
-) -> None:
+def test_r_07_a_tsat_with_a_preliminary_part_is_pending(results: list[Result], is_pending: bool) -> None:
     reading = tsat_of(*results)
     assert (reading.pending is not None) is is_pending
     assert (points_to_overload(reading, TODAY) is not None) is is_pending
@@ -289,9 +213,7 @@ def test_r_07_a_tsat_with_a_preliminary_part_is_pending(
         ),
     ],
 )
-def test_r_11_an_unreadable_calculation_says_why(
-    results: list[Result], why: RejectedBecause, problem: str
-) -> None:
+def test_r_11_an_unreadable_calculation_says_why(results: list[Result], why: RejectedBecause, problem: str) -> None:
     (made,) = derived(*results)
     assert (made.value, made.rejected, made.problem) == (None, why, problem)
 
@@ -305,9 +227,7 @@ def test_r_11_an_unreadable_calculation_says_why(
         pytest.param("3", False, id="R-11 1 % is not"),
     ],
 )
-def test_r_11_a_calculated_tsat_has_to_be_plausible(
-    value: str, is_usable: bool
-) -> None:
+def test_r_11_a_calculated_tsat_has_to_be_plausible(value: str, is_usable: bool) -> None:
     assert tsat_of(iron(value), tibc("300")).is_usable is is_usable
 
 
@@ -317,29 +237,14 @@ UNKNOWN_TO = {limit: Interval(Decimal(0), Decimal(limit)) for limit in ("10", "2
 @pytest.mark.parametrize(
     ("results", "low", "high"),
     [
+        pytest.param([replace(iron("9"), value=UNKNOWN_TO["10"]), tibc("400")], "1", "2.5", id="R-10 iron below 10"),
+        pytest.param([iron("60"), replace(tibc("9"), value=UNKNOWN_TO["250"])], "24", "100", id="R-10 TIBC below 250"),
         pytest.param(
-            [replace(iron("9"), value=UNKNOWN_TO["10"]), tibc("400")],
-            "1",
-            "2.5",
-            id="R-10 iron below 10",
-        ),
-        pytest.param(
-            [iron("60"), replace(tibc("9"), value=UNKNOWN_TO["250"])],
-            "24",
-            "100",
-            id="R-10 TIBC below 250",
-        ),
-        pytest.param(
-            [iron("60"), replace(uibc("9"), value=UNKNOWN_TO["250"])],
-            "19.35",
-            "100",
-            id="R-10 UIBC below 250",
+            [iron("60"), replace(uibc("9"), value=UNKNOWN_TO["250"])], "19.35", "100", id="R-10 UIBC below 250"
         ),
     ],
 )
-def test_r_10_censored_parts_give_an_interval(
-    results: list[Result], low: str, high: str
-) -> None:
+def test_r_10_censored_parts_give_an_interval(results: list[Result], low: str, high: str) -> None:
     (made,) = derived(*results)
     assert made.value is not None
     assert not made.value.low_closed
@@ -348,10 +253,7 @@ def test_r_10_censored_parts_give_an_interval(
 
 
 def test_r_10_iron_below_its_range_is_a_low_tsat() -> None:
-    assert (
-        shown(tsat_of(replace(iron("9"), value=UNKNOWN_TO["10"]), tibc("400")))
-        == "<2.5"
-    )
+    assert shown(tsat_of(replace(iron("9"), value=UNKNOWN_TO["10"]), tibc("400"))) == "<2.5"
 
 
 def test_numbers_of_absurd_size_are_implausible_and_no_failure() -> None:
@@ -367,22 +269,13 @@ def test_r_10_iron_above_its_range_over_tibc_above_its_range_tells_nothing() -> 
     assert kinds(tsat_of(*parts)) == [SetAsideKind.CENSORED]
 
 
-def test_section_0_equal_ratios_in_micromoles_and_micrograms_give_exactly_the_same_tsat() -> (
-    None
-):
-    for part, whole, percent in (
-        ("7", "35", 20),
-        ("9", "20", 45),
-        ("11.2", "56", 20),
-        ("31.5", "70", 45),
-    ):
+def test_section_0_equal_ratios_in_micromoles_and_micrograms_give_exactly_the_same_tsat() -> None:
+    for part, whole, percent in (("7", "35", 20), ("9", "20", 45), ("11.2", "56", 20), ("31.5", "70", 45)):
         made = []
         for analyte, value in (("iron", part), ("tibc", whole)):
             converted = convert(analyte, Decimal(value), "umol/L", None)
             assert isinstance(converted, Converted)
-            made.append(
-                replace(result(analyte, "1"), value=Interval.point(converted.value))
-            )
+            made.append(replace(result(analyte, "1"), value=Interval.point(converted.value)))
         assert percents(*made) == [Decimal(percent)]
 
 
@@ -390,24 +283,12 @@ def test_r_06_both_sources_are_named_once() -> None:
     (made,) = derived(iron("60"), tibc("300"))
     assert made.reference == "Observation/iron-60-10, Observation/tibc-300-10"
     assert made.recorded == "iron 60 ug/dL, TIBC 300 ug/dL"
-    (panel,) = derived(
-        iron("60", reference="Observation/panel"),
-        tibc("300", reference="Observation/panel"),
-    )
+    (panel,) = derived(iron("60", reference="Observation/panel"), tibc("300", reference="Observation/panel"))
     assert panel.reference == "Observation/panel"
 
 
-def test_r_06_every_iron_result_of_a_specimen_gives_a_tsat_and_the_later_one_is_used() -> (
-    None
-):
-    parts = [
-        iron("60", day=at(10, 8)),
-        iron("90", day=at(10, 20)),
-        tibc("300", day=at(10, 8)),
-    ]
-    assert sorted(str(one.value.low) for one in derived(*parts) if one.value) == [
-        "20",
-        "30",
-    ]
+def test_r_06_every_iron_result_of_a_specimen_gives_a_tsat_and_the_later_one_is_used() -> None:
+    parts = [iron("60", day=at(10, 8)), iron("90", day=at(10, 20)), tibc("300", day=at(10, 8))]
+    assert sorted(str(one.value.low) for one in derived(*parts) if one.value) == ["20", "30"]
     assert shown(tsat_of(*parts)) == "30"
     assert tsat_of(*parts).day == TODAY - timedelta(days=10)

@@ -18,16 +18,7 @@ from cds_service.clinical.model import (
 from cds_service.clinical.rules import hemoglobin as rules
 from cds_service.clinical.zones import HEMOGLOBIN_ZONES
 from tests.rules.ask import ask, texts
-from tests.rules.build import (
-    case,
-    day,
-    decide,
-    facts,
-    ferritin,
-    hemoglobin,
-    rejected,
-    tsat,
-)
+from tests.rules.build import case, day, decide, facts, ferritin, hemoglobin, rejected, tsat
 
 
 def row(rule_id: str, words: str, *values: object) -> object:
@@ -36,12 +27,8 @@ def row(rule_id: str, words: str, *values: object) -> object:
 
 def pregnant(weeks: int) -> tuple[PregnancyEvidence, ...]:
     return (
-        PregnancyEvidence(
-            PregnancySource.STATUS, "Observation/p", day(5), pregnant=True
-        ),
-        PregnancyEvidence(
-            PregnancySource.GESTATIONAL_AGE, "Observation/g", day(5), age_days=weeks * 7
-        ),
+        PregnancyEvidence(PregnancySource.STATUS, "Observation/p", day(5), pregnant=True),
+        PregnancyEvidence(PregnancySource.GESTATIONAL_AGE, "Observation/g", day(5), age_days=weeks * 7),
     )
 
 
@@ -55,19 +42,14 @@ def pregnant(weeks: int) -> tuple[PregnancyEvidence, ...]:
     ],
 )
 @pytest.mark.parametrize("sex", ["male", "female", None])
-def test_r_29a_below_12_5_repletion_may_be_incomplete(
-    value: str, is_said: bool, sex: str | None
-) -> None:
+def test_r_29a_below_12_5_repletion_may_be_incomplete(value: str, is_said: bool, sex: str | None) -> None:
     found = ask("R-29a", case(facts(hemoglobin(value), sex=sex)))
     assert bool(found) is is_said
     for line in found:
         assert isinstance(line, Line)
         assert line.rank is Rank.HEMOGLOBIN
         assert not line.makes_warning
-        assert all(
-            words in line.text
-            for words in ("4 to 8 weeks", "more than 1000 mg", "course limit")
-        )
+        assert all(words in line.text for words in ("4 to 8 weeks", "more than 1000 mg", "course limit"))
 
 
 @pytest.mark.parametrize(
@@ -77,20 +59,8 @@ def test_r_29a_below_12_5_repletion_may_be_incomplete(
         row("R-29b", "man 13.0", "13.0", {"sex": "male"}, False),
         row("R-29b", "woman 11.9", "11.9", {"sex": "female"}, True),
         row("R-29b", "woman 12.0", "12.0", {"sex": "female"}, False),
-        row(
-            "R-29b",
-            "pregnant 10.9",
-            "10.9",
-            {"sex": "female", "pregnancy": pregnant(20)},
-            True,
-        ),
-        row(
-            "R-29b",
-            "pregnant 11.0",
-            "11.0",
-            {"sex": "female", "pregnancy": pregnant(20)},
-            False,
-        ),
+        row("R-29b", "pregnant 10.9", "10.9", {"sex": "female", "pregnancy": pregnant(20)}, True),
+        row("R-29b", "pregnant 11.0", "11.0", {"sex": "female", "pregnancy": pregnant(20)}, False),
         row("R-29b", "sex not recorded 11.9", "11.9", {"sex": None}, True),
         row("R-29b", "sex not recorded 12.9", "12.9", {"sex": None}, False),
         row("R-29b", "sex other 11.9", "11.9", {"sex": "other"}, True),
@@ -98,9 +68,7 @@ def test_r_29a_below_12_5_repletion_may_be_incomplete(
         row("R-29b", "sex unknown 12.9", "12.9", {"sex": "unknown"}, False),
     ],
 )
-def test_r_29b_anemia_by_who_bounds_asks_for_the_cause(
-    value: str, changes: dict[str, object], is_anemia: bool
-) -> None:
+def test_r_29b_anemia_by_who_bounds_asks_for_the_cause(value: str, changes: dict[str, object], is_anemia: bool) -> None:
     patient = replace(facts(hemoglobin(value)), birth=facts().birth, **changes)  # type: ignore[arg-type]
     found = texts("R-29b", case(patient))
     assert bool(found) is is_anemia
@@ -111,17 +79,11 @@ def test_r_29b_anemia_by_who_bounds_asks_for_the_cause(
 
 @pytest.mark.parametrize(
     ("value", "is_urgent"),
-    [
-        row("R-29d", "6.9", "6.9", True),
-        row("R-29d", "7.0", "7.0", False),
-        row("R-29d", "7.1", "7.1", False),
-    ],
+    [row("R-29d", "6.9", "6.9", True), row("R-29d", "7.0", "7.0", False), row("R-29d", "7.1", "7.1", False)],
 )
 def test_r_29d_below_7_is_urgent_and_a_warning(value: str, is_urgent: bool) -> None:
     decision = decide(case(facts(ferritin("40"), tsat("12"), hemoglobin(value))))
-    urgent = [
-        line for _, line in decision.lines if line.rank is Rank.HEMOGLOBIN_CRITICAL
-    ]
+    urgent = [line for _, line in decision.lines if line.rank is Rank.HEMOGLOBIN_CRITICAL]
     assert bool(urgent) is is_urgent
     assert decision.makes_warning is is_urgent
     if urgent:
@@ -135,18 +97,11 @@ def test_r_29d_below_7_is_urgent_and_a_warning(value: str, is_urgent: bool) -> N
         row("R-29c", "no hemoglobin", (), True),
         row("R-29c", "a stale one (day 91)", (hemoglobin("14", days_ago=91),), True),
         row("R-29c", "one of day 90", (hemoglobin("14", days_ago=90),), False),
-        row(
-            "R-29c",
-            "one in an unknown unit",
-            (rejected("hemoglobin", RejectedBecause.UNIT),),
-            True,
-        ),
+        row("R-29c", "one in an unknown unit", (rejected("hemoglobin", RejectedBecause.UNIT),), True),
         row("R-29c", "a usable one", (hemoglobin("14"),), False),
     ],
 )
-def test_r_29c_no_usable_hemoglobin_offers_a_cbc(
-    results: tuple[Result, ...], is_offered: bool
-) -> None:
+def test_r_29c_no_usable_hemoglobin_offers_a_cbc(results: tuple[Result, ...], is_offered: bool) -> None:
     found = ask("R-29c", case(facts(*results)))
     assert bool(found) is is_offered
     for remark in found:
@@ -163,9 +118,7 @@ def test_r_29c_no_usable_hemoglobin_offers_a_cbc(
         pytest.param((rejected("hemoglobin"),), id="wrong unit"),
     ],
 )
-def test_r_29_an_unknown_hemoglobin_is_neither_low_nor_normal(
-    rule_id: str, results: tuple[Result, ...]
-) -> None:
+def test_r_29_an_unknown_hemoglobin_is_neither_low_nor_normal(rule_id: str, results: tuple[Result, ...]) -> None:
     assert ask(rule_id, case(facts(*results, sex="male"))) == ()
 
 
@@ -180,9 +133,7 @@ def test_r_29_changes_no_class() -> None:
     assert low.conclusion is normal.conclusion
 
 
-def test_r_29_every_bound_is_a_zone_bound_so_that_a_censored_value_cannot_straddle_it() -> (
-    None
-):
+def test_r_29_every_bound_is_a_zone_bound_so_that_a_censored_value_cannot_straddle_it() -> None:
     cuts = {zone.high for zone in HEMOGLOBIN_ZONES if zone.high is not None}
     limits = {limit.value for rule in rules.RULES for limit in rule.thresholds}
     assert limits == cuts

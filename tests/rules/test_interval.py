@@ -10,12 +10,8 @@ from hypothesis import strategies as st
 from cds_service.clinical.interval import Interval
 
 D = Decimal
-GREY = Interval.between(
-    D(75), D(100), low_closed=False, high_closed=True
-)  # R-23: (75, 100]
-MIDDLE = Interval.between(
-    D(20), D(45), low_closed=True, high_closed=False
-)  # R-22: [20, 45)
+GREY = Interval.between(D(75), D(100), low_closed=False, high_closed=True)  # R-23: (75, 100]
+MIDDLE = Interval.between(D(20), D(45), low_closed=True, high_closed=False)  # R-22: [20, 45)
 FEW = settings(max_examples=60, deadline=None, database=None)
 
 
@@ -45,9 +41,7 @@ FEW = settings(max_examples=60, deadline=None, database=None)
         (Interval(), "-1", True),
     ],
 )
-def test_an_end_belongs_to_a_zone_only_if_it_is_closed(
-    zone: Interval, value: str, expected: bool
-) -> None:
+def test_an_end_belongs_to_a_zone_only_if_it_is_closed(zone: Interval, value: str, expected: bool) -> None:
     assert zone.contains(D(value)) is expected
     assert Interval.point(D(value)).is_within(zone) is expected
 
@@ -55,57 +49,20 @@ def test_an_end_belongs_to_a_zone_only_if_it_is_closed(
 @pytest.mark.parametrize(
     ("inner", "outer", "expected"),
     [
-        pytest.param(
-            Interval.below(D(5)),
-            Interval.at_most(D(75)),
-            True,
-            id="R-10 <5 is up to 75",
-        ),
-        pytest.param(
-            Interval.above(D(1650)),
-            Interval.at_least(D(300)),
-            True,
-            id="R-10 >1650 is 300 or more",
-        ),
-        pytest.param(
-            Interval.below(D(100)),
-            Interval.at_most(D(75)),
-            False,
-            id="R-10 <100 spans zones",
-        ),
-        pytest.param(
-            Interval.below(D(75)),
-            Interval.at_most(D(75)),
-            True,
-            id="open end in closed end",
-        ),
-        pytest.param(
-            Interval.at_most(D(75)),
-            Interval.below(D(75)),
-            False,
-            id="closed end in open end",
-        ),
-        pytest.param(
-            Interval.at_least(D(45)),
-            Interval.above(D(45)),
-            False,
-            id="closed start in open start",
-        ),
-        pytest.param(
-            Interval.above(D(45)),
-            Interval.at_least(D(45)),
-            True,
-            id="open start in closed start",
-        ),
+        pytest.param(Interval.below(D(5)), Interval.at_most(D(75)), True, id="R-10 <5 is up to 75"),
+        pytest.param(Interval.above(D(1650)), Interval.at_least(D(300)), True, id="R-10 >1650 is 300 or more"),
+        pytest.param(Interval.below(D(100)), Interval.at_most(D(75)), False, id="R-10 <100 spans zones"),
+        pytest.param(Interval.below(D(75)), Interval.at_most(D(75)), True, id="open end in closed end"),
+        pytest.param(Interval.at_most(D(75)), Interval.below(D(75)), False, id="closed end in open end"),
+        pytest.param(Interval.at_least(D(45)), Interval.above(D(45)), False, id="closed start in open start"),
+        pytest.param(Interval.above(D(45)), Interval.at_least(D(45)), True, id="open start in closed start"),
         pytest.param(Interval.at_least(D(45)), GREY, False, id="unbounded in bounded"),
         pytest.param(GREY, GREY, True, id="itself"),
         pytest.param(GREY, Interval(), True, id="anything in everything"),
         pytest.param(Interval(), GREY, False, id="everything in something"),
     ],
 )
-def test_within_means_all_of_it(
-    inner: Interval, outer: Interval, expected: bool
-) -> None:
+def test_within_means_all_of_it(inner: Interval, outer: Interval, expected: bool) -> None:
     assert inner.is_within(outer) is expected
 
 
@@ -124,37 +81,21 @@ def test_within_means_all_of_it(
             None,
             id="R-10 nothing is left of TSAT <1",
         ),
+        pytest.param(Interval.at_most(D(1)), Interval.above(D(1)), None, id="one closed, one open end: nothing"),
         pytest.param(
-            Interval.at_most(D(1)),
-            Interval.above(D(1)),
-            None,
-            id="one closed, one open end: nothing",
+            Interval.at_most(D(1)), Interval.at_least(D(1)), Interval.point(D(1)), id="two closed ends: a point"
         ),
         pytest.param(
-            Interval.at_most(D(1)),
-            Interval.at_least(D(1)),
-            Interval.point(D(1)),
-            id="two closed ends: a point",
+            Interval.below(D(2)), Interval.at_most(D(2)), Interval.below(D(2)), id="the open end is the tighter"
         ),
         pytest.param(
-            Interval.below(D(2)),
-            Interval.at_most(D(2)),
-            Interval.below(D(2)),
-            id="the open end is the tighter",
-        ),
-        pytest.param(
-            Interval.above(D(2)),
-            Interval.at_least(D(2)),
-            Interval.above(D(2)),
-            id="the open start is the tighter",
+            Interval.above(D(2)), Interval.at_least(D(2)), Interval.above(D(2)), id="the open start is the tighter"
         ),
         pytest.param(GREY, Interval(), GREY, id="everything takes nothing away"),
         pytest.param(GREY, Interval.above(D(100)), None, id="apart"),
     ],
 )
-def test_cut_is_what_both_hold(
-    one: Interval, other: Interval, expected: Interval | None
-) -> None:
+def test_cut_is_what_both_hold(one: Interval, other: Interval, expected: Interval | None) -> None:
     assert one.cut(other) == expected
     assert other.cut(one) == expected
 
@@ -173,17 +114,13 @@ def test_cut_is_what_both_hold(
         (Interval(), "(..., ...)", "any value"),
     ],
 )
-def test_an_interval_reads_as_in_the_rule_book_and_in_words(
-    interval: Interval, text: str, words: str
-) -> None:
+def test_an_interval_reads_as_in_the_rule_book_and_in_words(interval: Interval, text: str, words: str) -> None:
     assert interval.text() == text
     assert interval.words() == words
 
 
 def test_scaling_moves_both_ends_and_keeps_what_belongs_to_them() -> None:
-    assert GREY.scaled(D("2.247")) == Interval.between(
-        D("168.525"), D("224.7"), low_closed=False, high_closed=True
-    )
+    assert GREY.scaled(D("2.247")) == Interval.between(D("168.525"), D("224.7"), low_closed=False, high_closed=True)
     assert Interval.at_most(D(75)).scaled(D(10)) == Interval.at_most(D(750))
     assert Interval.at_least(D(45)).scaled(D("0.01")) == Interval.at_least(D("0.45"))
 
@@ -223,20 +160,14 @@ def intervals(draw: st.DrawFn) -> Interval:
 
 @FEW
 @given(intervals(), intervals(), st.integers(-10, 10).map(lambda half: D(half) / 2))
-def test_a_value_is_in_the_cut_exactly_if_it_is_in_both(
-    one: Interval, other: Interval, value: Decimal
-) -> None:
+def test_a_value_is_in_the_cut_exactly_if_it_is_in_both(one: Interval, other: Interval, value: Decimal) -> None:
     cut = one.cut(other)
-    assert (cut is not None and cut.contains(value)) is (
-        one.contains(value) and other.contains(value)
-    )
+    assert (cut is not None and cut.contains(value)) is (one.contains(value) and other.contains(value))
 
 
 @FEW
 @given(intervals(), intervals(), st.integers(-10, 10).map(lambda half: D(half) / 2))
-def test_what_is_within_an_interval_has_no_value_outside_it(
-    one: Interval, other: Interval, value: Decimal
-) -> None:
+def test_what_is_within_an_interval_has_no_value_outside_it(one: Interval, other: Interval, value: Decimal) -> None:
     if one.is_within(other) and one.contains(value):
         assert other.contains(value)
     assert one.is_within(other) is (one.cut(other) in (one, _unbounded_ends_open(one)))
@@ -244,9 +175,4 @@ def test_what_is_within_an_interval_has_no_value_outside_it(
 
 def _unbounded_ends_open(one: Interval) -> Interval:
     """An unbounded end has nothing to close, whatever the flag says."""
-    return Interval(
-        one.low,
-        one.high,
-        one.low_closed and one.low is not None,
-        one.high_closed and one.high is not None,
-    )
+    return Interval(one.low, one.high, one.low_closed and one.low is not None, one.high_closed and one.high is not None)

@@ -7,14 +7,7 @@ from decimal import Decimal
 import pytest
 
 from cds_service.clinical.interval import Interval
-from cds_service.clinical.model import (
-    Conclusion,
-    Ingredient,
-    Line,
-    Rank,
-    RejectedBecause,
-    Result,
-)
+from cds_service.clinical.model import Conclusion, Ingredient, Line, Rank, RejectedBecause, Result
 from cds_service.clinical.rules import missing
 from tests.rules.ask import ask, verdict
 from tests.rules.build import (
@@ -54,52 +47,21 @@ def tsat_in(value: Interval) -> Result:
     [
         row("R-26b", "no TSAT on record", (), "R-26b"),
         row("R-26", "stale TSAT (day 91)", (tsat("28", days_ago=91),), "R-26b"),
-        row(
-            "R-26", "TSAT of day 90 is not missing", (tsat("28", days_ago=90),), "R-23"
-        ),
+        row("R-26", "TSAT of day 90 is not missing", (tsat("28", days_ago=90),), "R-23"),
         row("R-26", "TSAT dated tomorrow", (tsat("28", days_ago=-1),), "R-26b"),
         row("R-26", "undated TSAT", (tsat("28", day=None),), "R-26b"),
         row("R-26", "preliminary TSAT", (tsat("28", status="preliminary"),), "R-26b"),
         row("R-26", "TSAT without status", (tsat("28", status=None),), "R-26b"),
         row("R-26", "cancelled TSAT", (tsat("28", status="cancelled"),), "R-26b"),
-        row(
-            "R-26",
-            "TSAT in an unknown unit",
-            (rejected("tsat", RejectedBecause.UNIT),),
-            "R-26b",
-        ),
-        row(
-            "R-26",
-            "implausible TSAT",
-            (rejected("tsat", RejectedBecause.IMPLAUSIBLE),),
-            "R-26b",
-        ),
-        row(
-            "R-26",
-            "TSAT <30 spans two ranges",
-            (tsat_in(Interval.below(Decimal(30))),),
-            "R-26b",
-        ),
-        row(
-            "R-26", "TSAT <20 does not", (tsat_in(Interval.below(Decimal(20))),), "R-25"
-        ),
-        row(
-            "R-26",
-            "TSAT calculated too near a limit",
-            (tsat("21", indeterminate=True),),
-            "R-26b",
-        ),
-        row(
-            "R-13a",
-            "a newer TSAT cannot be read",
-            (tsat("28"), rejected("tsat")),
-            "R-26b",
-        ),
+        row("R-26", "TSAT in an unknown unit", (rejected("tsat", RejectedBecause.UNIT),), "R-26b"),
+        row("R-26", "implausible TSAT", (rejected("tsat", RejectedBecause.IMPLAUSIBLE),), "R-26b"),
+        row("R-26", "TSAT <30 spans two ranges", (tsat_in(Interval.below(Decimal(30))),), "R-26b"),
+        row("R-26", "TSAT <20 does not", (tsat_in(Interval.below(Decimal(20))),), "R-25"),
+        row("R-26", "TSAT calculated too near a limit", (tsat("21", indeterminate=True),), "R-26b"),
+        row("R-13a", "a newer TSAT cannot be read", (tsat("28"), rejected("tsat")), "R-26b"),
     ],
 )
-def test_r_26b_ferritin_above_75_needs_a_usable_tsat(
-    lost: tuple[Result, ...], expected: str
-) -> None:
+def test_r_26b_ferritin_above_75_needs_a_usable_tsat(lost: tuple[Result, ...], expected: str) -> None:
     assert decide(case(facts(ferritin("90"), HB, *lost))).verdicts[0][0].id == expected
 
 
@@ -161,35 +123,19 @@ def test_r_26d_neither_result_offers_all_of_them() -> None:
 @pytest.mark.parametrize(
     ("more", "offered"),
     [
-        row(
-            "R-26",
-            "no hemoglobin: a CBC is offered too",
-            (),
-            ("ferritin", "iron", "tibc", "cbc"),
-        ),
+        row("R-26", "no hemoglobin: a CBC is offered too", (), ("ferritin", "iron", "tibc", "cbc")),
         row("R-26", "a usable hemoglobin: no CBC", (HB,), ("ferritin", "iron", "tibc")),
-        row(
-            "R-26",
-            "a stale hemoglobin: a CBC",
-            (hemoglobin("14", days_ago=91),),
-            ("ferritin", "iron", "tibc", "cbc"),
-        ),
+        row("R-26", "a stale hemoglobin: a CBC", (hemoglobin("14", days_ago=91),), ("ferritin", "iron", "tibc", "cbc")),
     ],
 )
-def test_r_26_offers_what_is_missing(
-    more: tuple[Result, ...], offered: tuple[str, ...]
-) -> None:
+def test_r_26_offers_what_is_missing(more: tuple[Result, ...], offered: tuple[str, ...]) -> None:
     assert decide(case(facts(*more))).offered_tests == offered
 
 
 @pytest.mark.parametrize(
-    "more",
-    [(), (ferritin("90"),), (tsat("12"),), (ferritin("60"),)],
-    ids=["R-26d", "R-26b", "R-26c", "R-26a"],
+    "more", [(), (ferritin("90"),), (tsat("12"),), (ferritin("60"),)], ids=["R-26d", "R-26b", "R-26c", "R-26a"]
 )
-def test_r_26_hemoglobin_weight_crp_and_phosphate_never_make_data_insufficient(
-    more: tuple[Result, ...],
-) -> None:
+def test_r_26_hemoglobin_weight_crp_and_phosphate_never_make_data_insufficient(more: tuple[Result, ...]) -> None:
     """Without any of the four the class is the same as with a hemoglobin."""
     without, with_it = decide(case(facts(*more))), decide(case(facts(*more, HB)))
     assert without.conclusion is with_it.conclusion
@@ -204,13 +150,9 @@ def test_r_26_hemoglobin_weight_crp_and_phosphate_never_make_data_insufficient(
     ],
 )
 def test_r_28a_decides_in_dialysis_instead_of_r_26(results: tuple[Result, ...]) -> None:
-    the_case = case(
-        facts(*results, conditions=(RLS, condition("dialysis-dependence", "esrd")))
-    )
+    the_case = case(facts(*results, conditions=(RLS, condition("dialysis-dependence", "esrd"))))
     assert the_case.is_in_dialysis
-    assert not any(
-        ask(rule_id, the_case) for rule_id in ("R-26b", "R-26c", "R-26d", "R-26e")
-    )
+    assert not any(ask(rule_id, the_case) for rule_id in ("R-26b", "R-26c", "R-26d", "R-26e"))
 
 
 # ---------------------------------------------------------------------------------------------------------- R-26a
@@ -241,9 +183,7 @@ def test_r_26a_needs_a_usable_ferritin() -> None:
 def _within_course(days_ago: int) -> tuple[Line, tuple[str, ...]]:
     """Second dose of a course of ferric carboxymaltose, ferritin from before it, no TSAT."""
     patient = facts(
-        ferritin("60", days_ago=days_ago + 5),
-        HB,
-        dose_records=(given(Ingredient.FCM, "750", days_ago=days_ago),),
+        ferritin("60", days_ago=days_ago + 5), HB, dose_records=(given(Ingredient.FCM, "750", days_ago=days_ago),)
     )
     decision = decide(case(patient, order(Ingredient.FCM, "750")))
     assert decision.verdicts[0][0].id == "R-26a"
@@ -259,9 +199,7 @@ def _within_course(days_ago: int) -> tuple[Line, tuple[str, ...]]:
         row("R-41c", "day 28 can be read", 28, False),
     ],
 )
-def test_r_41c_within_a_course_tsat_cannot_be_confirmed_before_day_28(
-    days_ago: int, waits: bool
-) -> None:
+def test_r_41c_within_a_course_tsat_cannot_be_confirmed_before_day_28(days_ago: int, waits: bool) -> None:
     line, offered = _within_course(days_ago)
     assert ("cannot be interpreted now" in line.text) is waits
     assert ("confirming" in line.text) is not waits
@@ -277,17 +215,13 @@ def test_r_41c_within_a_course_tsat_cannot_be_confirmed_before_day_28(
         row("R-41c", "day 28 is today", 28, None),
     ],
 )
-def test_r_41c_missing_tests_are_dated_day_28(
-    days_ago: int, readable: date | None
-) -> None:
+def test_r_41c_missing_tests_are_dated_day_28(days_ago: int, readable: date | None) -> None:
     patient = facts(HB, dose_records=(given(Ingredient.FCM, "750", days_ago=days_ago),))
     decision = decide(case(patient, order(Ingredient.FCM, "750")))
     assert decision.verdicts[0][0].id == "R-26d"
     assert decision.tests_not_before == readable
     told = " ".join(decision.verdicts[0][1].say)
-    assert (readable is not None and readable.isoformat() in told) is (
-        readable is not None
-    )
+    assert (readable is not None and readable.isoformat() in told) is (readable is not None)
 
 
 def test_r_26_no_iron_on_record_means_tests_can_be_drawn_today() -> None:
@@ -301,19 +235,12 @@ PENDING = {"status": "preliminary"}
 
 def fraction(percent: str, likely: str | None, **changes: object) -> Result:
     """A TSAT of 1.0 or less with unit %, as the reader hands it over."""
-    made = rejected(
-        "tsat",
-        RejectedBecause.IMPLAUSIBLE,
-        recorded=f"{percent} %",
-        problem="probably a fraction",
-    )
+    made = rejected("tsat", RejectedBecause.IMPLAUSIBLE, recorded=f"{percent} %", problem="probably a fraction")
     return replace(made, likely_percent=Decimal(likely) if likely else None, **changes)  # type: ignore[arg-type]
 
 
 def over(low: str) -> Result:
-    return tsat_in(
-        Interval.between(Decimal(low), Decimal(100), low_closed=False, high_closed=True)
-    )
+    return tsat_in(Interval.between(Decimal(low), Decimal(100), low_closed=False, high_closed=True))
 
 
 @pytest.mark.parametrize(
@@ -321,74 +248,28 @@ def over(low: str) -> Result:
     [
         row("R-26e", "pending 45.0", (tsat("45.0", **PENDING),), "R-26e"),
         row("R-26e", "pending 44.9", (tsat("44.9", **PENDING),), "R-26a"),
-        row(
-            "R-26e",
-            "calculated 43 is indeterminate and near 45",
-            (tsat("43", indeterminate=True),),
-            "R-26e",
-        ),
+        row("R-26e", "calculated 43 is indeterminate and near 45", (tsat("43", indeterminate=True),), "R-26e"),
         row("R-26e", "calculated 47", (tsat("47", indeterminate=True),), "R-26e"),
-        row(
-            "R-26e",
-            "calculated 23 is indeterminate but near 20",
-            (tsat("23", indeterminate=True),),
-            "R-26a",
-        ),
+        row("R-26e", "calculated 23 is indeterminate but near 20", (tsat("23", indeterminate=True),), "R-26a"),
         row("R-26e", "above 40 reaches 45", (over("40"),), "R-26e"),
-        row(
-            "R-26e",
-            "below 30 does not reach 45",
-            (tsat_in(Interval.below(Decimal(30))),),
-            "R-26a",
-        ),
+        row("R-26e", "below 30 does not reach 45", (tsat_in(Interval.below(Decimal(30))),), "R-26a"),
         row("R-26e", "stale 45.0", (tsat("45.0", days_ago=91),), "R-26e"),
         row("R-26e", "stale 44.9", (tsat("44.9", days_ago=91),), "R-26a"),
         row("R-26e", "365 days old", (tsat("48", days_ago=365),), "R-26e"),
         row("R-26e", "366 days old", (tsat("48", days_ago=366),), "R-26a"),
-        row(
-            "R-26e",
-            "0.45 with unit % is a likely 45",
-            (fraction("0.45", "45"),),
-            "R-26e",
-        ),
-        row(
-            "R-26e",
-            "1.0 with unit % is a likely 100",
-            (fraction("1.0", "100"),),
-            "R-26e",
-        ),
+        row("R-26e", "0.45 with unit % is a likely 45", (fraction("0.45", "45"),), "R-26e"),
+        row("R-26e", "1.0 with unit % is a likely 100", (fraction("1.0", "100"),), "R-26e"),
         row("R-26e", "0.44 with unit %", (fraction("0.44", None),), "R-26a"),
         row(
-            "R-26e",
-            "the newest of several counts: high",
-            (tsat("30", days_ago=200), tsat("50", days_ago=100)),
-            "R-26e",
+            "R-26e", "the newest of several counts: high", (tsat("30", days_ago=200), tsat("50", days_ago=100)), "R-26e"
         ),
         row(
-            "R-26e",
-            "the newest of several counts: low",
-            (tsat("50", days_ago=200), tsat("30", days_ago=100)),
-            "R-26a",
+            "R-26e", "the newest of several counts: low", (tsat("50", days_ago=200), tsat("30", days_ago=100)), "R-26a"
         ),
-        row(
-            "R-26e",
-            "a cancelled one never counts",
-            (tsat("50", status="cancelled"),),
-            "R-26a",
-        ),
-        row(
-            "R-26e",
-            "one entered in error never counts",
-            (tsat("50", status="entered-in-error"),),
-            "R-26a",
-        ),
+        row("R-26e", "a cancelled one never counts", (tsat("50", status="cancelled"),), "R-26a"),
+        row("R-26e", "one entered in error never counts", (tsat("50", status="entered-in-error"),), "R-26a"),
         row("R-26e", "an undated one never counts", (tsat("50", day=None),), "R-26a"),
-        row(
-            "R-26e",
-            "one dated tomorrow never counts",
-            (tsat("50", days_ago=-1),),
-            "R-26a",
-        ),
+        row("R-26e", "one dated tomorrow never counts", (tsat("50", days_ago=-1),), "R-26a"),
         row("R-26e", "a usable 45 is a stop, not a hint", (tsat("45"),), "R-16"),
     ],
 )
@@ -410,15 +291,8 @@ def test_r_26e_a_set_aside_tsat_that_points_to_45_is_repeated_first(
         row("R-26e", "ferritin 75.1 needs a TSAT anyway", "75.1", "R-26b"),
     ],
 )
-def test_r_26e_is_about_ferritin_that_would_decide_alone(
-    iron: str, expected: str
-) -> None:
-    assert (
-        decide(case(facts(ferritin(iron), HB, tsat("50", days_ago=120))))
-        .verdicts[0][0]
-        .id
-        == expected
-    )
+def test_r_26e_is_about_ferritin_that_would_decide_alone(iron: str, expected: str) -> None:
+    assert decide(case(facts(ferritin(iron), HB, tsat("50", days_ago=120)))).verdicts[0][0].id == expected
 
 
 def test_r_26e_blackout_results_never_count() -> None:
@@ -435,12 +309,7 @@ def test_r_26e_blackout_results_never_count() -> None:
 
 def test_r_26e_a_calculated_tsat_counts_as_well() -> None:
     """Iron 180 and TIBC 360 a hundred days ago: 50 %, stale."""
-    patient = facts(
-        ferritin("60"),
-        HB,
-        result("iron", "180", days_ago=100),
-        result("tibc", "360", days_ago=100),
-    )
+    patient = facts(ferritin("60"), HB, result("iron", "180", days_ago=100), result("tibc", "360", days_ago=100))
     assert decide(case(patient)).verdicts[0][0].id == "R-26e"
 
 

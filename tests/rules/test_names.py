@@ -268,9 +268,7 @@ CONDITIONS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("text", "concepts"), CONDITIONS, ids=[row[0] for row in CONDITIONS]
-)
+@pytest.mark.parametrize(("text", "concepts"), CONDITIONS, ids=[row[0] for row in CONDITIONS])
 def test_r_02a_a_condition_is_recognised_by_its_name(text: str, concepts: str) -> None:
     assert conditions_from_text(text) == (frozenset(concepts.split()), False)
 
@@ -338,9 +336,7 @@ def test_r_02a_other_words_name_no_condition(text: str) -> None:
         ("No known allergy to iron", "iron-adverse-reaction"),
     ],
 )
-def test_r_02a_a_negation_kinship_or_screening_word_hedges_the_name(
-    text: str, concept: str
-) -> None:
+def test_r_02a_a_negation_kinship_or_screening_word_hedges_the_name(text: str, concept: str) -> None:
     found, is_hedged = conditions_from_text(text)
     assert concept in found
     assert is_hedged
@@ -404,9 +400,7 @@ def test_every_name_leads_to_a_value_set_that_is_shipped() -> None:
     assert shipped.issuperset(DRUG_CONCEPTS)
     assert shipped.issuperset(NAMED_CONDITIONS)
     assert {concept for _, concept in DRUGS} <= DRUG_CONCEPTS
-    assert {
-        one for _, concepts in CONDITIONS for one in concepts.split()
-    } == NAMED_CONDITIONS
+    assert {one for _, concepts in CONDITIONS for one in concepts.split()} == NAMED_CONDITIONS
 
 
 def test_condition_sets_that_hold_no_code_are_recognised_by_name() -> None:

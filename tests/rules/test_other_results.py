@@ -17,32 +17,17 @@ from tests.rules.chart import at, chart, dose, ferritin_of, kinds, shown, span
     ("results", "expected"),
     [
         pytest.param(
-            [hemoglobin("12", days_ago=80), hemoglobin("9", method="blood-gas")],
-            "12",
-            id="laboratory value first",
+            [hemoglobin("12", days_ago=80), hemoglobin("9", method="blood-gas")], "12", id="laboratory value first"
+        ),
+        pytest.param([hemoglobin("9", method="blood-gas")], "9", id="blood gas where there is nothing else"),
+        pytest.param(
+            [hemoglobin("12", days_ago=91), hemoglobin("9", method="blood-gas")], "9", id="laboratory value stale"
         ),
         pytest.param(
-            [hemoglobin("9", method="blood-gas")],
-            "9",
-            id="blood gas where there is nothing else",
+            [hemoglobin("12", days_ago=91), hemoglobin("9", days_ago=91, method="blood-gas")], None, id="both stale"
         ),
         pytest.param(
-            [hemoglobin("12", days_ago=91), hemoglobin("9", method="blood-gas")],
-            "9",
-            id="laboratory value stale",
-        ),
-        pytest.param(
-            [
-                hemoglobin("12", days_ago=91),
-                hemoglobin("9", days_ago=91, method="blood-gas"),
-            ],
-            None,
-            id="both stale",
-        ),
-        pytest.param(
-            [rejected("hemoglobin"), hemoglobin("9", method="blood-gas")],
-            None,
-            id="R-13a newer unreadable one",
+            [rejected("hemoglobin"), hemoglobin("9", method="blood-gas")], None, id="R-13a newer unreadable one"
         ),
         pytest.param(
             [rejected("hemoglobin", days_ago=20), hemoglobin("9", method="blood-gas")],
@@ -56,26 +41,16 @@ from tests.rules.chart import at, chart, dose, ferritin_of, kinds, shown, span
         ),
     ],
 )
-def test_r_29_blood_gas_hemoglobin_is_a_fallback(
-    results: list[Result], expected: str | None
-) -> None:
+def test_r_29_blood_gas_hemoglobin_is_a_fallback(results: list[Result], expected: str | None) -> None:
     reading = read_hemoglobin(chart(*results))
     assert shown(reading) == expected
     assert bool(reading.caution) is (expected == "9")
 
 
 def test_a_stale_blood_gas_is_listed_beside_a_contradicted_laboratory_value() -> None:
-    results = (
-        hemoglobin("12", days_ago=20),
-        rejected("hemoglobin"),
-        hemoglobin("9", days_ago=95, method="blood-gas"),
-    )
+    results = (hemoglobin("12", days_ago=20), rejected("hemoglobin"), hemoglobin("9", days_ago=95, method="blood-gas"))
     reading = read_hemoglobin(chart(*results))
-    assert kinds(reading) == [
-        SetAsideKind.REJECTED,
-        SetAsideKind.CONTRADICTED,
-        SetAsideKind.STALE,
-    ]
+    assert kinds(reading) == [SetAsideKind.REJECTED, SetAsideKind.CONTRADICTED, SetAsideKind.STALE]
     assert reading.contradicted_by is not None
 
 
@@ -92,76 +67,38 @@ def test_a_stale_blood_gas_is_listed_beside_a_contradicted_laboratory_value() ->
         pytest.param(9, False, id="R-08 CRP 31 days after the ferritin"),
     ],
 )
-def test_r_08_crp_counts_within_30_days_of_the_ferritin(
-    drawn: int, is_usable: bool
-) -> None:
-    case = chart(
-        crp("8", days_ago=drawn), ferritin=ferritin_of(ferritin("80", days_ago=40))
-    )
+def test_r_08_crp_counts_within_30_days_of_the_ferritin(drawn: int, is_usable: bool) -> None:
+    case = chart(crp("8", days_ago=drawn), ferritin=ferritin_of(ferritin("80", days_ago=40)))
     assert read_crp(case).is_usable is is_usable
 
 
 @pytest.mark.parametrize(
     ("results", "expected"),
     [
+        pytest.param([crp("8", days_ago=45), crp("2", days_ago=30)], "8", id="R-27 the nearest, not the newest"),
+        pytest.param([crp("8", days_ago=45), crp("2", days_ago=35)], "2", id="R-27 equally near: the newer"),
+        pytest.param([crp("2", days_ago=45), crp("8", days_ago=45)], "8", id="R-13 tie: the higher CRP"),
         pytest.param(
-            [crp("8", days_ago=45), crp("2", days_ago=30)],
-            "8",
-            id="R-27 the nearest, not the newest",
+            [crp("8", days_ago=41), rejected("crp", days_ago=20)], "8", id="R-13a farther away: would not be used"
         ),
-        pytest.param(
-            [crp("8", days_ago=45), crp("2", days_ago=35)],
-            "2",
-            id="R-27 equally near: the newer",
-        ),
-        pytest.param(
-            [crp("2", days_ago=45), crp("8", days_ago=45)],
-            "8",
-            id="R-13 tie: the higher CRP",
-        ),
-        pytest.param(
-            [crp("8", days_ago=41), rejected("crp", days_ago=20)],
-            "8",
-            id="R-13a farther away: would not be used",
-        ),
-        pytest.param(
-            [crp("8", days_ago=41), rejected("crp", days_ago=40)],
-            None,
-            id="R-13a newer and nearer",
-        ),
+        pytest.param([crp("8", days_ago=41), rejected("crp", days_ago=40)], None, id="R-13a newer and nearer"),
     ],
 )
-def test_r_27_the_crp_nearest_to_the_ferritin_is_taken(
-    results: list[Result], expected: str | None
-) -> None:
+def test_r_27_the_crp_nearest_to_the_ferritin_is_taken(results: list[Result], expected: str | None) -> None:
     for order in (results, results[::-1]):
-        assert (
-            shown(
-                read_crp(
-                    chart(*order, ferritin=ferritin_of(ferritin("80", days_ago=40)))
-                )
-            )
-            == expected
-        )
+        assert shown(read_crp(chart(*order, ferritin=ferritin_of(ferritin("80", days_ago=40))))) == expected
 
 
 @pytest.mark.parametrize(
     ("partial", "is_usable"),
     [
-        pytest.param(
-            span(70, 45), True, id="R-08a all days within 30 days of the ferritin"
-        ),
+        pytest.param(span(70, 45), True, id="R-08a all days within 30 days of the ferritin"),
         pytest.param(span(71, 45), False, id="R-08a one day too far"),
     ],
 )
 def test_r_08a_a_partial_date_of_a_crp(partial: Day, is_usable: bool) -> None:
     assert (
-        read_crp(
-            chart(
-                crp("8", day=partial), ferritin=ferritin_of(ferritin("80", days_ago=40))
-            )
-        ).is_usable
-        is is_usable
+        read_crp(chart(crp("8", day=partial), ferritin=ferritin_of(ferritin("80", days_ago=40)))).is_usable is is_usable
     )
 
 
@@ -183,35 +120,13 @@ def test_r_27_a_crp_is_read_beside_a_ferritin_that_only_stops() -> None:
     ("drawn", "given", "is_usable"),
     [
         pytest.param(day(30), dose(31), True, id="R-08 phosphate the day after FCM"),
-        pytest.param(
-            day(30),
-            dose(30),
-            False,
-            id="R-08 phosphate on the day of FCM, order unknown",
-        ),
-        pytest.param(
-            at(30, 9),
-            dose(30, clock=at(30, 8).clock),
-            True,
-            id="R-08 phosphate after FCM by the clock",
-        ),
-        pytest.param(
-            at(30, 8),
-            dose(30, clock=at(30, 9).clock),
-            False,
-            id="R-08 phosphate before FCM by the clock",
-        ),
+        pytest.param(day(30), dose(30), False, id="R-08 phosphate on the day of FCM, order unknown"),
+        pytest.param(at(30, 9), dose(30, clock=at(30, 8).clock), True, id="R-08 phosphate after FCM by the clock"),
+        pytest.param(at(30, 8), dose(30, clock=at(30, 9).clock), False, id="R-08 phosphate before FCM by the clock"),
         pytest.param(day(30), dose(29), False, id="R-08 phosphate the day before FCM"),
-        pytest.param(
-            day(30),
-            dose(29, ingredient=Ingredient.DEXTRAN),
-            True,
-            id="R-08 another product does not matter",
-        ),
+        pytest.param(day(30), dose(29, ingredient=Ingredient.DEXTRAN), True, id="R-08 another product does not matter"),
     ],
 )
-def test_r_08_phosphate_counts_after_the_latest_fcm_dose(
-    drawn: Day, given: Dose, is_usable: bool
-) -> None:
+def test_r_08_phosphate_counts_after_the_latest_fcm_dose(drawn: Day, given: Dose, is_usable: bool) -> None:
     reading = read_phosphate(chart(phosphate("2.2", day=drawn), doses=[given]))
     assert kinds(reading) == ([] if is_usable else [SetAsideKind.SUPERSEDED])

@@ -19,39 +19,23 @@ MORNING = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
         pytest.param("final", None, id="R-07 final counts"),
         pytest.param("amended", None, id="R-07 amended counts"),
         pytest.param("corrected", None, id="R-07 corrected counts"),
-        pytest.param(
-            "preliminary", SetAsideKind.PENDING, id="R-07 preliminary is pending"
-        ),
-        pytest.param(
-            "registered", SetAsideKind.STATUS, id="R-07 registered is ignored"
-        ),
+        pytest.param("preliminary", SetAsideKind.PENDING, id="R-07 preliminary is pending"),
+        pytest.param("registered", SetAsideKind.STATUS, id="R-07 registered is ignored"),
         pytest.param("cancelled", SetAsideKind.STATUS, id="R-07 cancelled is ignored"),
-        pytest.param(
-            "entered-in-error",
-            SetAsideKind.STATUS,
-            id="R-07 entered in error is ignored",
-        ),
+        pytest.param("entered-in-error", SetAsideKind.STATUS, id="R-07 entered in error is ignored"),
         pytest.param("unknown", SetAsideKind.STATUS, id="R-07 unknown is ignored"),
-        pytest.param(
-            "Final", SetAsideKind.STATUS, id="R-07 a status that is no code is ignored"
-        ),
-        pytest.param(
-            None, SetAsideKind.STATUS, id="R-07 without status it is no result"
-        ),
+        pytest.param("Final", SetAsideKind.STATUS, id="R-07 a status that is no code is ignored"),
+        pytest.param(None, SetAsideKind.STATUS, id="R-07 without status it is no result"),
     ],
 )
-def test_r_07_only_final_amended_and_corrected_results_count(
-    status: str | None, kind: SetAsideKind | None
-) -> None:
+def test_r_07_only_final_amended_and_corrected_results_count(status: str | None, kind: SetAsideKind | None) -> None:
     reading = ferritin_of(ferritin("60", status=status))
     assert reading.is_usable is (kind is None)
     assert kinds(reading) == ([] if kind is None else [kind])
 
 
 def test_r_07_a_result_without_value_is_no_result() -> None:
-    reading = ferritin_of(
-        ferritin("60", days_ago=40), lying(ferritin, None, problem="specimen hemolyzed")
-    )
+    reading = ferritin_of(ferritin("60", days_ago=40), lying(ferritin, None, problem="specimen hemolyzed"))
     assert shown(reading) == "60"
     assert kinds(reading) == [SetAsideKind.NO_VALUE]
     assert unquote(reading.set_aside[0].why) == "has no value (specimen hemolyzed)"
@@ -74,60 +58,17 @@ def _reports(*reports: tuple[str, str, int | None]) -> list[Result]:
 @pytest.mark.parametrize(
     ("reports", "wins", "replaced"),
     [
+        pytest.param([("60", "final", 0), ("90", "final", 1)], "90", 1, id="R-07 the latest issued wins"),
+        pytest.param([("60", "final", 1), ("90", "final", 0)], "60", 1, id="R-07 the latest issued wins when lower"),
+        pytest.param([("60", "final", 1), ("90", "corrected", 0)], "60", 1, id="R-07 issued goes before status"),
+        pytest.param([("60", "corrected", 0), ("90", "final", 0)], "60", 1, id="R-07 corrected before final"),
+        pytest.param([("60", "corrected", 0), ("90", "amended", 0)], "60", 1, id="R-07 corrected before amended"),
+        pytest.param([("60", "amended", 0), ("90", "final", 0)], "60", 1, id="R-07 amended before final"),
         pytest.param(
-            [("60", "final", 0), ("90", "final", 1)],
-            "90",
-            1,
-            id="R-07 the latest issued wins",
+            [("60", "corrected", None), ("90", "final", 5)], "60", 1, id="R-07 status where one has no issued"
         ),
-        pytest.param(
-            [("60", "final", 1), ("90", "final", 0)],
-            "60",
-            1,
-            id="R-07 the latest issued wins when lower",
-        ),
-        pytest.param(
-            [("60", "final", 1), ("90", "corrected", 0)],
-            "60",
-            1,
-            id="R-07 issued goes before status",
-        ),
-        pytest.param(
-            [("60", "corrected", 0), ("90", "final", 0)],
-            "60",
-            1,
-            id="R-07 corrected before final",
-        ),
-        pytest.param(
-            [("60", "corrected", 0), ("90", "amended", 0)],
-            "60",
-            1,
-            id="R-07 corrected before amended",
-        ),
-        pytest.param(
-            [("60", "amended", 0), ("90", "final", 0)],
-            "60",
-            1,
-            id="R-07 amended before final",
-        ),
-        pytest.param(
-            [("60", "corrected", None), ("90", "final", 5)],
-            "60",
-            1,
-            id="R-07 status where one has no issued",
-        ),
-        pytest.param(
-            [("60", "final", 9), ("90", "preliminary", 10)],
-            "60",
-            1,
-            id="R-07 final replaces preliminary",
-        ),
-        pytest.param(
-            [("60", "final", None), ("90", "final", None)],
-            "90",
-            0,
-            id="R-13 equal reports: higher ferritin",
-        ),
+        pytest.param([("60", "final", 9), ("90", "preliminary", 10)], "60", 1, id="R-07 final replaces preliminary"),
+        pytest.param([("60", "final", None), ("90", "final", None)], "90", 0, id="R-13 equal reports: higher ferritin"),
     ],
 )
 def test_r_07_one_report_on_a_specimen_replaces_the_others(
@@ -140,16 +81,9 @@ def test_r_07_one_report_on_a_specimen_replaces_the_others(
         assert reading.pending is None
 
 
-def test_r_07_a_corrected_report_that_cannot_be_read_replaces_the_one_it_corrects() -> (
-    None
-):
+def test_r_07_a_corrected_report_that_cannot_be_read_replaces_the_one_it_corrects() -> None:
     first = ferritin("60", day=at(10, 8), issued=MORNING)
-    unreadable = rejected(
-        "ferritin",
-        status="corrected",
-        day=at(10, 8),
-        issued=MORNING + timedelta(hours=1),
-    )
+    unreadable = rejected("ferritin", status="corrected", day=at(10, 8), issued=MORNING + timedelta(hours=1))
     reading = ferritin_of(first, unreadable)
     assert not reading.is_usable
     assert reading.stopper is None
@@ -157,9 +91,7 @@ def test_r_07_a_corrected_report_that_cannot_be_read_replaces_the_one_it_correct
 
 
 def test_r_07_other_specimen_times_are_not_replaced() -> None:
-    reading = ferritin_of(
-        ferritin("90", day=at(10, 8), issued=MORNING), ferritin("60", day=at(10, 9))
-    )
+    reading = ferritin_of(ferritin("90", day=at(10, 8), issued=MORNING), ferritin("60", day=at(10, 9)))
     assert shown(reading) == "60"
     assert reading.set_aside == ()
 
@@ -173,9 +105,7 @@ def test_r_07_other_specimen_times_are_not_replaced() -> None:
         pytest.param(-1, False, id="R-07 dated after today: ignored"),
     ],
 )
-def test_r_07_a_newer_preliminary_result_is_named_as_pending(
-    pending_days_ago: int, is_pending: bool
-) -> None:
+def test_r_07_a_newer_preliminary_result_is_named_as_pending(pending_days_ago: int, is_pending: bool) -> None:
     preliminary = ferritin("90", status="preliminary", days_ago=pending_days_ago)
     reading = ferritin_of(ferritin("60", days_ago=20), preliminary)
     assert shown(reading) == "60"
@@ -185,7 +115,4 @@ def test_r_07_a_newer_preliminary_result_is_named_as_pending(
 def test_r_07_a_pending_result_is_named_where_nothing_else_is_there() -> None:
     reading = ferritin_of(ferritin("90", status="preliminary", days_ago=3))
     assert reading.pending is not None
-    assert (
-        reading.why_missing
-        == "last ferritin 2026-03-07 is preliminary: the final result is pending"
-    )
+    assert reading.why_missing == "last ferritin 2026-03-07 is preliminary: the final result is pending"

@@ -20,17 +20,7 @@ from cds_service.clinical.model import (
 )
 from cds_service.clinical.rules import scope
 from tests.rules.ask import ask, texts, verdict
-from tests.rules.build import (
-    RLS,
-    TODAY,
-    case,
-    condition,
-    decide,
-    facts,
-    ferritin,
-    order,
-    tsat,
-)
+from tests.rules.build import RLS, TODAY, case, condition, decide, facts, ferritin, order, tsat
 
 OUT = Conclusion.OUT_OF_SCOPE
 STRONG_LABS = (ferritin("40"), tsat("15"))
@@ -50,41 +40,19 @@ def row(rule_id: str, words: str, *values: object) -> object:
         row("R-01", "an active order is in scope", order(status="active"), False),
         row("R-01", "an order on hold is in scope", order(status="on-hold"), False),
         row("R-01", "an order without status is in scope", order(status=None), False),
-        row(
-            "R-01",
-            "an order of unknown status is in scope",
-            order(status="unknown"),
-            False,
-        ),
+        row("R-01", "an order of unknown status is in scope", order(status="unknown"), False),
         row("R-01", "a cancelled order is out", order(status="cancelled"), True),
         row("R-01", "a stopped order is out", order(status="stopped"), True),
         row("R-01", "a revoked order is out", order(status="revoked"), True),
         row("R-01", "a completed order is out", order(status="completed"), True),
-        row(
-            "R-01",
-            "an order entered in error is out",
-            order(status="entered-in-error"),
-            True,
-        ),
+        row("R-01", "an order entered in error is out", order(status="entered-in-error"), True),
         row("R-01", "an order not to perform is out", order(do_not_perform=True), True),
-        row(
-            "R-01",
-            "ferumoxytol as imaging agent is out",
-            order(Ingredient.FERUMOXYTOL, is_imaging=True),
-            True,
-        ),
-        row(
-            "R-01",
-            "ferumoxytol as treatment is in scope",
-            order(Ingredient.FERUMOXYTOL),
-            False,
-        ),
+        row("R-01", "ferumoxytol as imaging agent is out", order(Ingredient.FERUMOXYTOL, is_imaging=True), True),
+        row("R-01", "ferumoxytol as treatment is in scope", order(Ingredient.FERUMOXYTOL), False),
         row("R-01", "iron without a named product is in scope", order(None), False),
     ],
 )
-def test_r_01_only_live_iron_orders_are_in_scope(
-    the_order: IronOrder, is_out: bool
-) -> None:
+def test_r_01_only_live_iron_orders_are_in_scope(the_order: IronOrder, is_out: bool) -> None:
     decision = decide(case(facts(*STRONG_LABS), the_order))
     assert (decision.conclusion is OUT) is is_out
     assert scope.is_parenteral_iron_order(the_order) is not is_out
@@ -98,23 +66,11 @@ def test_r_01_only_live_iron_orders_are_in_scope(
         row("R-01a", "subcutaneous route", {"route": "subcutaneous"}, True),
         row("R-01a", "intravenous route", {"route": "intravenous"}, False),
         row("R-01a", "intramuscular route", {"route": "intramuscular"}, False),
-        row(
-            "R-01a",
-            "injectable form without route",
-            {"route": "", "has_injectable_form": True},
-            False,
-        ),
-        row(
-            "R-01a",
-            "unambiguous drug without route",
-            {"route": "", "is_ambiguous": False},
-            False,
-        ),
+        row("R-01a", "injectable form without route", {"route": "", "has_injectable_form": True}, False),
+        row("R-01a", "unambiguous drug without route", {"route": "", "is_ambiguous": False}, False),
     ],
 )
-def test_r_01a_iron_of_unclear_form_needs_an_injection(
-    changes: dict[str, object], is_out: bool
-) -> None:
+def test_r_01a_iron_of_unclear_form_needs_an_injection(changes: dict[str, object], is_out: bool) -> None:
     the_order = replace(order(None, is_ambiguous=True), **changes)  # type: ignore[arg-type]
     decision = decide(case(facts(*STRONG_LABS), the_order))
     assert (decision.conclusion is OUT) is is_out
@@ -135,11 +91,7 @@ def test_r_01b_another_route_caps_with_a_line(route: str, is_capped: bool) -> No
     expected = Conclusion.MAY_BENEFIT if is_capped else Conclusion.INDICATED_STRONG
     assert decision.conclusion is expected
     assert any(rule.id == "R-01b" for rule, _ in decision.caps) is is_capped
-    said = [
-        line
-        for _, line in decision.lines
-        if "evidence is for the intravenous route" in line.text
-    ]
+    said = [line for _, line in decision.lines if "evidence is for the intravenous route" in line.text]
     assert bool(said) is is_capped
     assert all(line.rank is Rank.PRODUCT and not line.makes_warning for line in said)
 
@@ -167,62 +119,16 @@ def test_r_01b_answers_with_one_cap_and_quotes_the_route() -> None:
     ("conditions", "reason_is_rls", "is_out"),
     [
         row("R-02", "active RLS", (RLS,), False, False),
+        row("R-02", "active RLS without verification status", (replace(RLS, verification_status=None),), False, False),
+        row("R-02", "provisional RLS counts", (replace(RLS, verification_status="provisional"),), False, False),
+        row("R-02", "unconfirmed RLS counts", (replace(RLS, verification_status="unconfirmed"),), False, False),
+        row("R-02", "differential RLS counts", (replace(RLS, verification_status="differential"),), False, False),
+        row("R-02", "refuted RLS does not count", (replace(RLS, verification_status="refuted"),), False, True),
         row(
-            "R-02",
-            "active RLS without verification status",
-            (replace(RLS, verification_status=None),),
-            False,
-            False,
+            "R-02", "RLS in error does not count", (replace(RLS, verification_status="entered-in-error"),), False, True
         ),
-        row(
-            "R-02",
-            "provisional RLS counts",
-            (replace(RLS, verification_status="provisional"),),
-            False,
-            False,
-        ),
-        row(
-            "R-02",
-            "unconfirmed RLS counts",
-            (replace(RLS, verification_status="unconfirmed"),),
-            False,
-            False,
-        ),
-        row(
-            "R-02",
-            "differential RLS counts",
-            (replace(RLS, verification_status="differential"),),
-            False,
-            False,
-        ),
-        row(
-            "R-02",
-            "refuted RLS does not count",
-            (replace(RLS, verification_status="refuted"),),
-            False,
-            True,
-        ),
-        row(
-            "R-02",
-            "RLS in error does not count",
-            (replace(RLS, verification_status="entered-in-error"),),
-            False,
-            True,
-        ),
-        row(
-            "R-02",
-            "resolved RLS does not count",
-            (replace(RLS, is_active=False),),
-            False,
-            True,
-        ),
-        row(
-            "R-02a",
-            "RLS in the family does not count",
-            (replace(RLS, is_hedged=True),),
-            False,
-            True,
-        ),
+        row("R-02", "resolved RLS does not count", (replace(RLS, is_active=False),), False, True),
+        row("R-02a", "RLS in the family does not count", (replace(RLS, is_hedged=True),), False, True),
         row(
             "R-02a",
             "one active entry beside a refuted one",
@@ -231,22 +137,10 @@ def test_r_01b_answers_with_one_cap_and_quotes_the_route() -> None:
             False,
         ),
         row("R-02", "limb movement disorder alone", (condition("plmd"),), False, True),
-        row(
-            "R-02",
-            "iron deficiency anemia alone",
-            (condition("iron-deficiency-anemia"),),
-            False,
-            True,
-        ),
+        row("R-02", "iron deficiency anemia alone", (condition("iron-deficiency-anemia"),), False, True),
         row("R-02", "no condition at all", (), False, True),
         row("R-02", "RLS as the reason of the order", (), True, False),
-        row(
-            "R-02",
-            "reason of the order beside a resolved entry",
-            (replace(RLS, is_active=False),),
-            True,
-            False,
-        ),
+        row("R-02", "reason of the order beside a resolved entry", (replace(RLS, is_active=False),), True, False),
     ],
 )
 def test_r_02_rls_is_an_active_problem_or_the_reason(
@@ -261,23 +155,10 @@ def test_r_02_rls_is_an_active_problem_or_the_reason(
     ("conditions", "said"),
     [
         row("R-02", "a confirmed entry says nothing", (RLS,), ""),
+        row("R-02", "a missing verification status says nothing", (replace(RLS, verification_status=None),), ""),
+        row("R-02", "a provisional entry is named", (replace(RLS, verification_status="provisional"),), "provisional"),
         row(
-            "R-02",
-            "a missing verification status says nothing",
-            (replace(RLS, verification_status=None),),
-            "",
-        ),
-        row(
-            "R-02",
-            "a provisional entry is named",
-            (replace(RLS, verification_status="provisional"),),
-            "provisional",
-        ),
-        row(
-            "R-02",
-            "a differential entry is named",
-            (replace(RLS, verification_status="differential"),),
-            "differential",
+            "R-02", "a differential entry is named", (replace(RLS, verification_status="differential"),), "differential"
         ),
         row(
             "R-02",
@@ -288,12 +169,8 @@ def test_r_02_rls_is_an_active_problem_or_the_reason(
         row("R-02", "no entry, only the reason of the order", (), ""),
     ],
 )
-def test_r_02_an_unconfirmed_diagnosis_is_said(
-    conditions: tuple[ConditionEntry, ...], said: str
-) -> None:
-    the_case = case(
-        facts(*STRONG_LABS, conditions=conditions), order(reason_is_rls=True)
-    )
+def test_r_02_an_unconfirmed_diagnosis_is_said(conditions: tuple[ConditionEntry, ...], said: str) -> None:
+    the_case = case(facts(*STRONG_LABS, conditions=conditions), order(reason_is_rls=True))
     found = ask("R-02 (text)", the_case)
     assert bool(found) is bool(said)
     for remark in found:
@@ -311,27 +188,9 @@ def born(first: str, last: str = "") -> Day:
 @pytest.mark.parametrize(
     ("birth", "as_of", "expected"),
     [
-        row(
-            "R-03",
-            "18th birthday is in scope",
-            born("2008-03-10"),
-            TODAY,
-            Conclusion.INDICATED_STRONG,
-        ),
-        row(
-            "R-03",
-            "the day before the 18th birthday is out",
-            born("2008-03-11"),
-            TODAY,
-            OUT,
-        ),
-        row(
-            "R-03",
-            "born on 29 February, 28 February is out",
-            born("2008-02-29"),
-            date(2026, 2, 28),
-            OUT,
-        ),
+        row("R-03", "18th birthday is in scope", born("2008-03-10"), TODAY, Conclusion.INDICATED_STRONG),
+        row("R-03", "the day before the 18th birthday is out", born("2008-03-11"), TODAY, OUT),
+        row("R-03", "born on 29 February, 28 February is out", born("2008-02-29"), date(2026, 2, 28), OUT),
         row(
             "R-03",
             "born on 29 February, 1 March is in",
@@ -346,13 +205,7 @@ def born(first: str, last: str = "") -> Day:
             TODAY,
             Conclusion.INDICATED_STRONG,
         ),
-        row(
-            "R-03",
-            "a birth year that excludes 18",
-            born("2009-01-01", "2009-12-31"),
-            TODAY,
-            OUT,
-        ),
+        row("R-03", "a birth year that excludes 18", born("2009-01-01", "2009-12-31"), TODAY, OUT),
         row(
             "R-03a",
             "a birth year that leaves 18 open",
@@ -378,10 +231,7 @@ def test_r_03_adults_only(birth: Day | None, as_of: date, expected: Conclusion) 
 
 def test_r_03_a_deceased_patient_is_out_of_scope() -> None:
     assert decide(case(facts(*STRONG_LABS, is_deceased=True))).conclusion is OUT
-    assert (
-        decide(case(facts(*STRONG_LABS, is_deceased=True, birth=None))).conclusion
-        is OUT
-    )
+    assert decide(case(facts(*STRONG_LABS, is_deceased=True, birth=None))).conclusion is OUT
 
 
 def test_r_03a_asks_for_the_birth_date_and_offers_no_test() -> None:
@@ -392,9 +242,7 @@ def test_r_03a_asks_for_the_birth_date_and_offers_no_test() -> None:
 
 
 def test_r_03a_a_stop_comes_before_the_birth_date() -> None:
-    patient = facts(
-        *STRONG_LABS, birth=None, conditions=(RLS, condition("iron-overload"))
-    )
+    patient = facts(*STRONG_LABS, birth=None, conditions=(RLS, condition("iron-overload")))
     assert decide(case(patient)).conclusion is Conclusion.CONTRAINDICATED
 
 
@@ -410,34 +258,18 @@ def test_r_03a_is_named_together_with_missing_results() -> None:
 def dextran(mg: str, reference: str) -> IronOrder:
     from decimal import Decimal
 
-    return order(
-        Ingredient.DEXTRAN, reference=reference, dose=OrderDose(mg=Decimal(mg))
-    )
+    return order(Ingredient.DEXTRAN, reference=reference, dose=OrderDose(mg=Decimal(mg)))
 
 
 @pytest.mark.parametrize(
     ("small", "others", "is_out"),
     [
-        row(
-            "R-04b",
-            "25 mg dextran beside 1000 mg is the test dose",
-            "25",
-            ("1000",),
-            True,
-        ),
+        row("R-04b", "25 mg dextran beside 1000 mg is the test dose", "25", ("1000",), True),
         row("R-04b", "25 mg dextran alone is an order like others", "25", (), False),
-        row(
-            "R-04b",
-            "25.1 mg dextran beside 1000 mg is no test dose",
-            "25.1",
-            ("1000",),
-            False,
-        ),
+        row("R-04b", "25.1 mg dextran beside 1000 mg is no test dose", "25.1", ("1000",), False),
     ],
 )
-def test_r_04b_a_test_dose_gets_no_card(
-    small: str, others: tuple[str, ...], is_out: bool
-) -> None:
+def test_r_04b_a_test_dose_gets_no_card(small: str, others: tuple[str, ...], is_out: bool) -> None:
     evaluated = dextran(small, "MedicationRequest/small")
     session = (evaluated, *(dextran(mg, f"MedicationRequest/{mg}") for mg in others))
     decision = decide(case(facts(*STRONG_LABS), evaluated, session=session))

@@ -16,53 +16,33 @@ from tests.rules.chart import at, dose, kinds, lying, span, tsat_of
     ("results", "points"),
     [
         pytest.param([tsat("45", status="preliminary")], True, id="R-26e pending 45"),
-        pytest.param(
-            [tsat("44.9", status="preliminary")], False, id="R-26e pending 44.9"
-        ),
+        pytest.param([tsat("44.9", status="preliminary")], False, id="R-26e pending 44.9"),
         pytest.param([tsat("45", days_ago=91)], True, id="R-26e stale 45"),
         pytest.param([tsat("44.9", days_ago=91)], False, id="R-26e stale 44.9"),
         pytest.param([tsat("45", days_ago=365)], True, id="R-26e stale, day 365"),
         pytest.param([tsat("45", days_ago=366)], False, id="R-26e stale, day 366"),
         pytest.param(
-            [lying(tsat, Interval(Decimal(40), Decimal(100), False, True))],
-            True,
-            id="R-26e censored above 40",
+            [lying(tsat, Interval(Decimal(40), Decimal(100), False, True))], True, id="R-26e censored above 40"
         ),
+        pytest.param([lying(tsat, Interval(Decimal(1), Decimal(45), False, True))], True, id="R-26e censored up to 45"),
         pytest.param(
-            [lying(tsat, Interval(Decimal(1), Decimal(45), False, True))],
-            True,
-            id="R-26e censored up to 45",
-        ),
-        pytest.param(
-            [lying(tsat, Interval(Decimal(1), Decimal(45), False, False))],
-            False,
-            id="R-26e censored below 45",
+            [lying(tsat, Interval(Decimal(1), Decimal(45), False, False))], False, id="R-26e censored below 45"
         ),
         pytest.param(
             [rejected("tsat", RejectedBecause.IMPLAUSIBLE, likely_percent=Decimal(45))],
             True,
             id="R-26e likely fraction 0.45",
         ),
-        pytest.param(
-            [rejected("tsat")], False, id="R-26e unit not known tells nothing"
-        ),
+        pytest.param([rejected("tsat")], False, id="R-26e unit not known tells nothing"),
         pytest.param([tsat("50", status="cancelled")], False, id="R-26e cancelled"),
         pytest.param([tsat("50", days_ago=-1)], False, id="R-26e dated after today"),
         pytest.param([tsat("50", day=None)], False, id="R-26e undated"),
+        pytest.param([tsat("50", day=span(200, 60))], True, id="R-26e partial date: usable or stale, 50 either way"),
         pytest.param(
-            [tsat("50", day=span(200, 60))],
-            True,
-            id="R-26e partial date: usable or stale, 50 either way",
+            [tsat("30", status="preliminary", days_ago=2), tsat("50", days_ago=95)], False, id="R-26e newest low"
         ),
         pytest.param(
-            [tsat("30", status="preliminary", days_ago=2), tsat("50", days_ago=95)],
-            False,
-            id="R-26e newest low",
-        ),
-        pytest.param(
-            [tsat("50", status="preliminary", days_ago=2), tsat("30", days_ago=95)],
-            True,
-            id="R-26e newest high",
+            [tsat("50", status="preliminary", days_ago=2), tsat("30", days_ago=95)], True, id="R-26e newest high"
         ),
         pytest.param(
             [rejected("tsat", days_ago=2), tsat("50", days_ago=95)],
@@ -70,21 +50,13 @@ from tests.rules.chart import at, dose, kinds, lying, span, tsat_of
             id="R-26e one that tells nothing is no newer answer",
         ),
         pytest.param(
-            [tsat("30", days_ago=95), tsat("50", days_ago=95)],
-            True,
-            id="R-26e two of one day, one reaches 45",
+            [tsat("30", days_ago=95), tsat("50", days_ago=95)], True, id="R-26e two of one day, one reaches 45"
         ),
-        pytest.param(
-            [tsat("30", day=at(95, 9)), tsat("50", day=at(95, 8))],
-            False,
-            id="R-26e two of one day, clock",
-        ),
+        pytest.param([tsat("30", day=at(95, 9)), tsat("50", day=at(95, 8))], False, id="R-26e two of one day, clock"),
         pytest.param([], False, id="R-26e never measured"),
     ],
 )
-def test_r_26e_a_set_aside_tsat_may_point_to_45_or_more(
-    results: list[Result], points: bool
-) -> None:
+def test_r_26e_a_set_aside_tsat_may_point_to_45_or_more(results: list[Result], points: bool) -> None:
     for order in (results, results[::-1]):
         reading = tsat_of(*order)
         assert not reading.is_usable
@@ -99,17 +71,13 @@ def test_r_26e_a_set_aside_tsat_may_point_to_45_or_more(
         pytest.param(200, True, id="R-26e stale and superseded 50"),
     ],
 )
-def test_r_26e_superseded_counts_and_blackout_does_not(
-    drawn: int, points: bool
-) -> None:
+def test_r_26e_superseded_counts_and_blackout_does_not(drawn: int, points: bool) -> None:
     reading = tsat_of(tsat("50", days_ago=drawn), doses=[dose(20)])
     assert (points_to_overload(reading, TODAY) is not None) is points
 
 
 def test_r_26e_a_blackout_result_does_not_hide_an_older_one() -> None:
-    reading = tsat_of(
-        tsat("30", days_ago=10), tsat("50", days_ago=30), doses=[dose(20)]
-    )
+    reading = tsat_of(tsat("30", days_ago=10), tsat("50", days_ago=30), doses=[dose(20)])
     found = points_to_overload(reading, TODAY)
     assert found is not None
     assert found.kind is SetAsideKind.SUPERSEDED

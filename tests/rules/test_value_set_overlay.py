@@ -21,9 +21,7 @@ LOCAL = "https://hospital.example/lab"
 
 
 def overlay_file(**changes: Any) -> dict[str, Any]:
-    include = [
-        {"system": LOCAL, "concept": [{"code": "FERR", "display": "Ferritin, local"}]}
-    ]
+    include = [{"system": LOCAL, "concept": [{"code": "FERR", "display": "Ferritin, local"}]}]
     return {
         "resourceType": "ValueSet",
         "id": "ferritin",
@@ -37,11 +35,7 @@ def overlay_file(**changes: Any) -> dict[str, Any]:
 def load_with(tmp_path: Path) -> Callable[..., CodeIndex]:
     def write_and_load(*files: dict[str, Any] | str | bytes) -> CodeIndex:
         for place, one in enumerate(files):
-            content = (
-                one
-                if isinstance(one, bytes)
-                else (one if isinstance(one, str) else json.dumps(one)).encode()
-            )
+            content = one if isinstance(one, bytes) else (one if isinstance(one, str) else json.dumps(one)).encode()
             (tmp_path / f"site-{place}.json").write_bytes(content)
         return load(tmp_path, BASE)
 
@@ -62,11 +56,7 @@ def test_an_overlay_adds_codes_and_keeps_ours(
 def test_an_overlay_is_matched_by_the_end_of_its_url(
     load_with: Callable[..., CodeIndex],
 ) -> None:
-    index = load_with(
-        overlay_file(
-            id="our-ferritin", url="https://hospital.example/fhir/ValueSet/ferritin"
-        )
-    )
+    index = load_with(overlay_file(id="our-ferritin", url="https://hospital.example/fhir/ValueSet/ferritin"))
     assert index.concepts(LOCAL, "FERR") == {"ferritin"}
 
 
@@ -191,10 +181,7 @@ BAD_OVERLAYS = [
         "two filters, which would both have to hold",
         _included(
             system=ICD_CM,
-            filter=[
-                {"property": "concept", "op": "is-a", "value": one}
-                for one in ("L40", "L41")
-            ],
+            filter=[{"property": "concept", "op": "is-a", "value": one} for one in ("L40", "L41")],
         ),
         "or one filter",
     ),
@@ -305,9 +292,7 @@ def test_the_content_for_the_knowledge_hash_knows_the_overlay(
 def test_an_overlay_is_published_with_the_set_it_adds_to(
     load_with: Callable[..., CodeIndex],
 ) -> None:
-    include = [
-        {"system": LOCAL, "concept": [{"code": "PSO", "display": "Psoriasis, local"}]}
-    ]
+    include = [{"system": LOCAL, "concept": [{"code": "PSO", "display": "Psoriasis, local"}]}]
     index = load_with(overlay_file(id="immune-disease", compose={"include": include}))
     published = next(one for one in index.resources() if one["id"] == "immune-disease")
     FhirValueSet.model_validate(published)

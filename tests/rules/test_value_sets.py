@@ -111,9 +111,7 @@ def test_the_shipped_codes_are_exactly_the_rows_that_may_be_shipped() -> None:
 def test_every_listed_code_resolves_to_its_set(set_id: str) -> None:
     for member in read_shipped()[set_id]:
         system = (
-            f"{BASE}/{member.coding.system}"
-            if member.coding.system.startswith("CodeSystem/")
-            else member.coding.system
+            f"{BASE}/{member.coding.system}" if member.coding.system.startswith("CodeSystem/") else member.coding.system
         )
         assert set_id in INDEX.concepts(system, member.coding.code)
 
@@ -129,9 +127,7 @@ def test_an_unverified_or_unrelated_code_is_in_no_set(system: str, code: str) ->
 
 
 def test_sets_that_rule_out_are_marked_as_such_in_the_files() -> None:
-    assert {
-        one.id for one in read_shipped().values() if one.kind == "exclusion"
-    } == RULING_OUT
+    assert {one.id for one in read_shipped().values() if one.kind == "exclusion"} == RULING_OUT
 
 
 def test_no_result_can_be_read_as_two_analytes() -> None:
@@ -223,9 +219,7 @@ MEANINGS = [
     MEANINGS,
     ids=[f"{row[1]} {sorted(row[2])[0]}" for row in MEANINGS],
 )
-def test_a_code_belongs_to_exactly_these_sets(
-    system: str, code: str, expected: set[str]
-) -> None:
+def test_a_code_belongs_to_exactly_these_sets(system: str, code: str, expected: set[str]) -> None:
     assert INDEX.concepts(system, code) == expected
 
 
@@ -286,17 +280,12 @@ def test_an_icd_10_cm_category_says_nothing_about_who_icd_10() -> None:
 
 def _luhn(number: str) -> int:
     digits = [int(one) for one in reversed(number)]
-    total = sum(
-        sum(divmod(2 * one, 10)) if place % 2 == 0 else one
-        for place, one in enumerate(digits)
-    )
+    total = sum(sum(divmod(2 * one, 10)) if place % 2 == 0 else one for place, one in enumerate(digits))
     return -total % 10
 
 
 _D5 = [[(i + j) % 5 if j < 5 else 5 + (i + j) % 5 for j in range(10)] for i in range(5)]
-_D5 += [
-    [5 + (i - j) % 5 if j < 5 else (i - j) % 5 for j in range(10)] for i in range(5, 10)
-]
+_D5 += [[5 + (i - j) % 5 if j < 5 else (i - j) % 5 for j in range(10)] for i in range(5, 10)]
 _SHUFFLE = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4]
 
 
@@ -312,19 +301,12 @@ def _is_verhoeff(number: str) -> bool:
 
 def _codes_of(system: str) -> list[str]:
     return sorted(
-        {
-            one.coding.code
-            for value_set in read_shipped().values()
-            for one in value_set
-            if one.coding.system == system
-        }
+        {one.coding.code for value_set in read_shipped().values() for one in value_set if one.coding.system == system}
     )
 
 
 def test_every_loinc_code_has_its_check_digit() -> None:
-    terms = [
-        code for code in _codes_of(LOINC) if not code.startswith("LA")
-    ]  # answers count their letters too
+    terms = [code for code in _codes_of(LOINC) if not code.startswith("LA")]  # answers count their letters too
     assert len(terms) > 55
     for code in terms:
         number, check = code.split("-")
@@ -375,9 +357,7 @@ def test_the_check_digit_test_can_fail_for_snomed() -> None:
         (f"{BASE}/CodeSystem/rls-severity/", "irls-total", "rls-severity"),
     ],
 )
-def test_spellings_of_systems_and_codes_that_are_read(
-    system: str, code: str, expected: str
-) -> None:
+def test_spellings_of_systems_and_codes_that_are_read(system: str, code: str, expected: str) -> None:
     assert expected in INDEX.concepts(system, code)
 
 
@@ -399,9 +379,7 @@ def test_spellings_of_systems_and_codes_that_are_read(
         ("http://elsewhere.example/CodeSystem/rls-severity", "irls-total"),
     ],
 )
-def test_a_coding_without_a_known_system_belongs_to_nothing(
-    system: str | None, code: str | None
-) -> None:
+def test_a_coding_without_a_known_system_belongs_to_nothing(system: str | None, code: str | None) -> None:
     assert INDEX.concepts(system, code) == frozenset()
 
 
@@ -410,9 +388,7 @@ def test_retired_and_national_atc_codes_are_read_as_the_class_and_never_written(
     number: str,
 ) -> None:
     assert INDEX.concepts(ATC, f"B03AC{number}") == {"parenteral-iron-class"}
-    assert f"B03AC{number}" not in {
-        coding.code for one in INDEX.sets for coding in INDEX.codings(one)
-    }
+    assert f"B03AC{number}" not in {coding.code for one in INDEX.sets for coding in INDEX.codings(one)}
 
 
 def test_other_atc_codes_below_the_class_are_not_guessed() -> None:
@@ -450,13 +426,8 @@ def test_ndc_forms(code: str, expected: set[str]) -> None:
 def test_former_canonicals_are_still_recognised() -> None:
     index = load(None, "https://new.example/cds/", former=("https://old.example/",))
     for base in ("https://new.example/cds", "https://old.example"):
-        assert index.concepts(f"{base}/CodeSystem/rls-severity", "irls-total") == {
-            "rls-severity"
-        }
-    assert (
-        index.preferred("rls-severity").system
-        == "https://new.example/cds/CodeSystem/rls-severity"
-    )
+        assert index.concepts(f"{base}/CodeSystem/rls-severity", "irls-total") == {"rls-severity"}
+    assert index.preferred("rls-severity").system == "https://new.example/cds/CodeSystem/rls-severity"
 
 
 def test_the_memory_of_answers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -491,9 +462,7 @@ def test_the_memory_of_answers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
         ("fcm", RXNORM, "1433693"),
     ],
 )
-def test_the_preferred_code_is_the_one_to_write(
-    set_id: str, system: str, code: str
-) -> None:
+def test_the_preferred_code_is_the_one_to_write(set_id: str, system: str, code: str) -> None:
     preferred = INDEX.preferred(set_id)
     assert (preferred.system, preferred.code) == (system, code)
     assert preferred.display
@@ -516,10 +485,7 @@ def test_a_listed_code_is_found_with_its_display() -> None:
 def test_override_reasons_are_offered_without_grouping_codes() -> None:
     reasons = INDEX.codings("override-reason")
     assert len(reasons) == 29
-    assert all(
-        one.display and one.system == f"{UTG}/non-adherence-reason-codes"
-        for one in reasons
-    )
+    assert all(one.display and one.system == f"{UTG}/non-adherence-reason-codes" for one in reasons)
     assert "cds-not-applicable" not in {one.code for one in reasons}
 
 
@@ -552,9 +518,7 @@ def test_r_04a_every_billing_code_has_its_unit_and_no_other_code_has_one() -> No
 
 def test_results_are_searched_by_loinc_in_filed_order() -> None:
     tokens = INDEX.search_tokens("ferritin").split(",")
-    assert tokens == [
-        f"{LOINC}|{code}" for code in ("2276-4", "20567-4", "24373-3", "14723-1")
-    ]
+    assert tokens == [f"{LOINC}|{code}" for code in ("2276-4", "20567-4", "24373-3", "14723-1")]
 
 
 def test_infusions_are_searched_by_billing_code_only() -> None:
@@ -562,19 +526,14 @@ def test_infusions_are_searched_by_billing_code_only() -> None:
     assert tokens == [f"{HCPCS}|J1756", f"{HCPCS}|J2916"]
 
 
-def test_dialysis_is_searched_by_procedure_and_conditions_are_never_searched_by_code() -> (
-    None
-):
+def test_dialysis_is_searched_by_procedure_and_conditions_are_never_searched_by_code() -> None:
     tokens = INDEX.search_tokens("dialysis-procedure", "hemodialysis").split(",")
     assert len(tokens) == len(set(tokens)) == 5
     assert INDEX.search_tokens("malignancy", "pregnancy-negated") == ""
 
 
 def test_the_severity_total_is_searched_under_our_canonical() -> None:
-    assert (
-        INDEX.search_tokens("rls-severity")
-        == f"{BASE}/CodeSystem/rls-severity|irls-total"
-    )
+    assert INDEX.search_tokens("rls-severity") == f"{BASE}/CodeSystem/rls-severity|irls-total"
 
 
 def test_an_unknown_set_is_an_error() -> None:
@@ -605,9 +564,7 @@ def test_an_include_holds_concepts_or_a_filter_never_both() -> None:
             assert ("concept" in include) != ("filter" in include)
 
 
-def test_the_content_for_the_knowledge_hash_is_the_same_wherever_the_service_runs() -> (
-    None
-):
+def test_the_content_for_the_knowledge_hash_is_the_same_wherever_the_service_runs() -> None:
     assert load(None, "https://elsewhere.example").content() == INDEX.content()
 
 
@@ -621,9 +578,7 @@ def test_r_02a_condition_sets_that_are_empty_or_small_are_marked() -> None:
     assert EMPTY_OR_SMALL["porphyria-cutanea-tarda"] == "small"
     assert EMPTY_OR_SMALL["sideroblastic-anemia"] == "small"
     assert "malignancy" not in EMPTY_OR_SMALL
-    assert {
-        one for one, coverage in EMPTY_OR_SMALL.items() if coverage == "names-only"
-    } == INDEX.names_only
+    assert {one for one, coverage in EMPTY_OR_SMALL.items() if coverage == "names-only"} == INDEX.names_only
 
 
 def test_r_02a_sets_whose_code_alone_decides_nothing_are_marked() -> None:

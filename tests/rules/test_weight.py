@@ -21,14 +21,8 @@ def weight_of(*results: Result, **changes: Any) -> Reading:
     return read_weight(chart(*results, **changes))
 
 
-def in_pregnancy(
-    *results: Result, age_days: int | None = AGE, **changes: Any
-) -> Reading:
-    return weight_of(
-        *results,
-        pregnancy=SimpleNamespace(is_pregnant=True, age_days=age_days),
-        **changes,
-    )
+def in_pregnancy(*results: Result, age_days: int | None = AGE, **changes: Any) -> Reading:
+    return weight_of(*results, pregnancy=SimpleNamespace(is_pregnant=True, age_days=age_days), **changes)
 
 
 @pytest.mark.parametrize(
@@ -40,12 +34,8 @@ def in_pregnancy(
         pytest.param(-1, SetAsideKind.FUTURE, id="R-08 tomorrow is ignored"),
     ],
 )
-def test_r_08_a_weight_counts_for_180_days(
-    days_ago: int, kind: SetAsideKind | None
-) -> None:
-    assert kinds(weight_of(weight("70", days_ago=days_ago))) == (
-        [] if kind is None else [kind]
-    )
+def test_r_08_a_weight_counts_for_180_days(days_ago: int, kind: SetAsideKind | None) -> None:
+    assert kinds(weight_of(weight("70", days_ago=days_ago))) == ([] if kind is None else [kind])
 
 
 @pytest.mark.parametrize(
@@ -53,32 +43,16 @@ def test_r_08_a_weight_counts_for_180_days(
     [
         pytest.param("measured", False, True, "", id="R-08b measured"),
         pytest.param("", False, True, "", id="R-08b method not recorded"),
-        pytest.param(
-            "stated",
-            False,
-            True,
-            "stated by the patient, not measured",
-            id="R-08b stated: say so",
-        ),
-        pytest.param(
-            "dry", True, True, "dry weight", id="R-08b dry weight in dialysis"
-        ),
+        pytest.param("stated", False, True, "stated by the patient, not measured", id="R-08b stated: say so"),
+        pytest.param("dry", True, True, "dry weight", id="R-08b dry weight in dialysis"),
         pytest.param("dry", False, False, "", id="R-08b dry weight outside dialysis"),
         pytest.param("measured", True, True, "", id="R-08b measured in dialysis"),
-        pytest.param(
-            "pre-pregnancy",
-            False,
-            False,
-            "",
-            id="R-08b pre-pregnancy weight outside pregnancy",
-        ),
+        pytest.param("pre-pregnancy", False, False, "", id="R-08b pre-pregnancy weight outside pregnancy"),
         pytest.param("goal", False, False, "", id="R-08b never a goal weight"),
         pytest.param("birth", True, False, "", id="R-08b never a birth weight"),
     ],
 )
-def test_r_08b_only_actual_weights_count(
-    method: str, dialysis: bool, is_usable: bool, caution: str
-) -> None:
+def test_r_08b_only_actual_weights_count(method: str, dialysis: bool, is_usable: bool, caution: str) -> None:
     reading = weight_of(weight("70", method=method), is_in_dialysis=dialysis)
     assert kinds(reading) == ([] if is_usable else [SetAsideKind.OTHER_KIND])
     assert reading.caution == caution
@@ -87,57 +61,28 @@ def test_r_08b_only_actual_weights_count(
 @pytest.mark.parametrize(
     ("results", "expected"),
     [
+        pytest.param([weight("70", days_ago=9), weight("80", days_ago=10)], "70", id="R-08b the latest"),
         pytest.param(
-            [weight("70", days_ago=9), weight("80", days_ago=10)],
-            "70",
-            id="R-08b the latest",
+            [weight("70", days_ago=9, method="stated"), weight("80", days_ago=10)], "70", id="R-08b the latest, stated"
+        ),
+        pytest.param([weight("70"), weight("80")], "70", id="R-13 tie: the lower weight"),
+        pytest.param([weight("70"), weight("60", method="stated")], "60", id="R-13 tie of two kinds: the lower weight"),
+        pytest.param(
+            [weight("70"), rejected("body-weight", method="measured")], None, id="R-13a a newer one without unit"
         ),
         pytest.param(
-            [weight("70", days_ago=9, method="stated"), weight("80", days_ago=10)],
-            "70",
-            id="R-08b the latest, stated",
-        ),
-        pytest.param(
-            [weight("70"), weight("80")], "70", id="R-13 tie: the lower weight"
-        ),
-        pytest.param(
-            [weight("70"), weight("60", method="stated")],
-            "60",
-            id="R-13 tie of two kinds: the lower weight",
-        ),
-        pytest.param(
-            [weight("70"), rejected("body-weight", method="measured")],
-            None,
-            id="R-13a a newer one without unit",
-        ),
-        pytest.param(
-            [
-                weight("70", days_ago=4),
-                rejected("body-weight", RejectedBecause.IMPLAUSIBLE, method="measured"),
-            ],
+            [weight("70", days_ago=4), rejected("body-weight", RejectedBecause.IMPLAUSIBLE, method="measured")],
             "70",
             id="R-13a an older one, implausible",
         ),
         pytest.param(
-            [lying(weight, Interval(Decimal(150), None))],
-            None,
-            id="R-10 above 150 kg is no weight to dose on",
+            [lying(weight, Interval(Decimal(150), None))], None, id="R-10 above 150 kg is no weight to dose on"
         ),
-        pytest.param(
-            [weight("70", day=span(60, 30))],
-            "70",
-            id="R-08a a partial date within the window",
-        ),
-        pytest.param(
-            [weight("70", day=span(190, 170))],
-            None,
-            id="R-08a a partial date across its end",
-        ),
+        pytest.param([weight("70", day=span(60, 30))], "70", id="R-08a a partial date within the window"),
+        pytest.param([weight("70", day=span(190, 170))], None, id="R-08a a partial date across its end"),
     ],
 )
-def test_r_08b_the_latest_usable_weight_is_taken(
-    results: list[Result], expected: str | None
-) -> None:
+def test_r_08b_the_latest_usable_weight_is_taken(results: list[Result], expected: str | None) -> None:
     assert shown(weight_of(*results)) == expected
     assert shown(weight_of(*results[::-1])) == expected
 
@@ -146,17 +91,9 @@ def test_r_08b_the_latest_usable_weight_is_taken(
     ("results", "unavailable", "words"),
     [
         pytest.param([], {}, "no body weight on record", id="R-08b never weighed"),
+        pytest.param([], {"weight": "failed"}, "body weight could not be obtained", id="3.1 query failed"),
         pytest.param(
-            [],
-            {"weight": "failed"},
-            "body weight could not be obtained",
-            id="3.1 query failed",
-        ),
-        pytest.param(
-            [weight("70", days_ago=181)],
-            {},
-            "last body weight 2025-09-10 is 181 days old (limit 180)",
-            id="R-08 stale",
+            [weight("70", days_ago=181)], {}, "last body weight 2025-09-10 is 181 days old (limit 180)", id="R-08 stale"
         ),
         pytest.param(
             [weight("70", method="goal")],
@@ -166,9 +103,7 @@ def test_r_08b_the_latest_usable_weight_is_taken(
         ),
     ],
 )
-def test_r_08b_a_missing_weight_says_why(
-    results: list[Result], unavailable: dict[str, str], words: str
-) -> None:
+def test_r_08b_a_missing_weight_says_why(results: list[Result], unavailable: dict[str, str], words: str) -> None:
     reading = weight_of(*results, unavailable=unavailable)
     assert reading.why_missing.replace("\u2063", "") == words
 
@@ -184,21 +119,13 @@ def test_r_08b_doses_do_not_matter() -> None:
     ("results", "expected", "caution"),
     [
         pytest.param(
-            [
-                weight("60", method="pre-pregnancy"),
-                weight("70"),
-                weight("65", days_ago=AGE + 5),
-            ],
+            [weight("60", method="pre-pregnancy"), weight("70"), weight("65", days_ago=AGE + 5)],
             "60",
             "recorded weight before the pregnancy",
             id="R-08b recorded pre-pregnancy weight first",
         ),
         pytest.param(
-            [
-                weight("70"),
-                weight("65", days_ago=AGE + 5),
-                weight("50", days_ago=AGE + 9),
-            ],
+            [weight("70"), weight("65", days_ago=AGE + 5), weight("50", days_ago=AGE + 9)],
             "65",
             "last weight before the pregnancy",
             id="R-08b else the last weight before it",
@@ -209,26 +136,14 @@ def test_r_08b_doses_do_not_matter() -> None:
             "last weight before the pregnancy",
             id="R-08b the day before it began",
         ),
+        pytest.param([weight("65", days_ago=AGE)], None, "", id="R-08b the day it began"),
         pytest.param(
-            [weight("65", days_ago=AGE)], None, "", id="R-08b the day it began"
+            [weight("65", days_ago=AGE + 365)], "65", "last weight before the pregnancy", id="R-08b 365 days before it"
         ),
-        pytest.param(
-            [weight("65", days_ago=AGE + 365)],
-            "65",
-            "last weight before the pregnancy",
-            id="R-08b 365 days before it",
-        ),
-        pytest.param(
-            [weight("65", days_ago=AGE + 366)], None, "", id="R-08b 366 days before it"
-        ),
+        pytest.param([weight("65", days_ago=AGE + 366)], None, "", id="R-08b 366 days before it"),
         pytest.param([weight("70")], None, "", id="R-08b weighed in pregnancy only"),
         pytest.param([], None, "", id="R-08b never weighed"),
-        pytest.param(
-            [weight("65", days_ago=AGE + 5, method="dry")],
-            None,
-            "",
-            id="R-08b dry weight outside dialysis",
-        ),
+        pytest.param([weight("65", days_ago=AGE + 5, method="dry")], None, "", id="R-08b dry weight outside dialysis"),
         pytest.param(
             [weight("60", method="pre-pregnancy", days_ago=AGE + 365)],
             "60",
@@ -241,17 +156,9 @@ def test_r_08b_doses_do_not_matter() -> None:
             "",
             id="R-08b recorded earlier: another pregnancy",
         ),
+        pytest.param([weight("60", method="pre-pregnancy", day=None)], None, "", id="R-08b recorded without date"),
         pytest.param(
-            [weight("60", method="pre-pregnancy", day=None)],
-            None,
-            "",
-            id="R-08b recorded without date",
-        ),
-        pytest.param(
-            [
-                rejected("body-weight", method="pre-pregnancy"),
-                weight("65", days_ago=AGE + 5),
-            ],
+            [rejected("body-weight", method="pre-pregnancy"), weight("65", days_ago=AGE + 5)],
             "65",
             "last weight before the pregnancy",
             id="R-08b recorded one unreadable: the last before it",
@@ -264,29 +171,15 @@ def test_r_08b_in_pregnancy_the_weight_before_it_counts(
     for order in (results, results[::-1]):
         reading = in_pregnancy(*order)
         assert (shown(reading), reading.caution) == (expected, caution)
-        assert reading.why_missing == (
-            "" if expected else "pre-pregnancy weight needed"
-        )
+        assert reading.why_missing == ("" if expected else "pre-pregnancy weight needed")
 
 
 @pytest.mark.parametrize(
     ("results", "expected"),
     [
-        pytest.param(
-            [weight("60", method="pre-pregnancy", days_ago=300)],
-            "60",
-            id="R-08b recorded 300 days ago",
-        ),
-        pytest.param(
-            [weight("60", method="pre-pregnancy", days_ago=301)],
-            None,
-            id="R-08b recorded 301 days ago",
-        ),
-        pytest.param(
-            [weight("65", days_ago=320)],
-            None,
-            id="R-08b may have been weighed in pregnancy or long before",
-        ),
+        pytest.param([weight("60", method="pre-pregnancy", days_ago=300)], "60", id="R-08b recorded 300 days ago"),
+        pytest.param([weight("60", method="pre-pregnancy", days_ago=301)], None, id="R-08b recorded 301 days ago"),
+        pytest.param([weight("65", days_ago=320)], None, id="R-08b may have been weighed in pregnancy or long before"),
     ],
 )
 def test_r_08b_with_unknown_gestational_age_only_a_recorded_weight_counts(
@@ -296,6 +189,4 @@ def test_r_08b_with_unknown_gestational_age_only_a_recorded_weight_counts(
 
 
 def test_r_08b_the_reading_tells_the_day_of_the_weight() -> None:
-    assert in_pregnancy(weight("65", days_ago=AGE + 5)).day == TODAY - timedelta(
-        days=AGE + 5
-    )
+    assert in_pregnancy(weight("65", days_ago=AGE + 5)).day == TODAY - timedelta(days=AGE + 5)

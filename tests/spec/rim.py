@@ -90,9 +90,7 @@ def order_select(**members: Any) -> Json:
         "selections": ["MedicationRequest/iron"],
         "draftOrders": bundle(draft()),
     }
-    return _change(
-        {"hook": "order-select", "hookInstance": INSTANCE, "context": context}, members
-    )
+    return _change({"hook": "order-select", "hookInstance": INSTANCE, "context": context}, members)
 
 
 def order_sign(**members: Any) -> Json:
@@ -101,16 +99,12 @@ def order_sign(**members: Any) -> Json:
         "patientId": PATIENT,
         "draftOrders": bundle(draft()),
     }
-    return _change(
-        {"hook": "order-sign", "hookInstance": INSTANCE, "context": context}, members
-    )
+    return _change({"hook": "order-sign", "hookInstance": INSTANCE, "context": context}, members)
 
 
 def patient_view(**members: Any) -> Json:
     context = {"userId": "Practitioner/doctor", "patientId": PATIENT}
-    return _change(
-        {"hook": "patient-view", "hookInstance": INSTANCE, "context": context}, members
-    )
+    return _change({"hook": "patient-view", "hookInstance": INSTANCE, "context": context}, members)
 
 
 def in_context(call: Json, **members: Any) -> Json:
@@ -134,13 +128,9 @@ def _change(message: Json, members: Mapping[str, Any]) -> Json:
     return {name: value for name, value in changed.items() if value is not ...}
 
 
-def post(
-    client: FlaskClient, body: Json | bytes, path: str = CALL, **extra: Any
-) -> TestResponse:
+def post(client: FlaskClient, body: Json | bytes, path: str = CALL, **extra: Any) -> TestResponse:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return client.post(
-        path, **{"data": data, "content_type": "application/json", **extra}
-    )
+    return client.post(path, **{"data": data, "content_type": "application/json", **extra})
 
 
 def strictly(response: TestResponse) -> Any:
@@ -165,11 +155,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> Json:
 def values_of(document: Any) -> Iterator[tuple[str, Any]]:
     """Every member and item of a document with its path."""
     steps = (
-        document.items()
-        if isinstance(document, dict)
-        else enumerate(document)
-        if isinstance(document, list)
-        else ()
+        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
     )
     for step, value in steps:
         yield str(step), value

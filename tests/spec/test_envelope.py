@@ -35,9 +35,7 @@ CALLS = {
 }
 
 
-def ask(
-    monkeypatch: pytest.MonkeyPatch, body: Json, path: str = CALL
-) -> tuple[int, list[HookRequest]]:
+def ask(monkeypatch: pytest.MonkeyPatch, body: Json, path: str = CALL) -> tuple[int, list[HookRequest]]:
     """The status, and what the pipeline was asked."""
     asked: list[HookRequest] = []
 
@@ -64,9 +62,7 @@ def test_ch_035_a_service_is_invoked_by_post(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("hook", [..., None, "", 5, "order-review", "Order-Select"])
-def test_ch_036_a_call_names_its_hook(
-    monkeypatch: pytest.MonkeyPatch, hook: Any
-) -> None:
+def test_ch_036_a_call_names_its_hook(monkeypatch: pytest.MonkeyPatch, hook: Any) -> None:
     assert refused(monkeypatch, order_select(hook=hook))[0].startswith("hook: ")
 
 
@@ -91,12 +87,8 @@ def test_ch_037_a_hook_that_the_service_was_not_advertised_for_is_refused(
         f"{INSTANCE}\n",
     ],
 )
-def test_ch_038_hook_instance_is_a_uuid(
-    monkeypatch: pytest.MonkeyPatch, value: Any
-) -> None:
-    assert refused(monkeypatch, order_select(hookInstance=value))[0].startswith(
-        "hookInstance: "
-    )
+def test_ch_038_hook_instance_is_a_uuid(monkeypatch: pytest.MonkeyPatch, value: Any) -> None:
+    assert refused(monkeypatch, order_select(hookInstance=value))[0].startswith("hookInstance: ")
 
 
 def test_ch_038_hook_instance_is_accepted_in_either_case(
@@ -106,12 +98,8 @@ def test_ch_038_hook_instance_is_accepted_in_either_case(
 
 
 @pytest.mark.parametrize("server", [..., None])
-def test_ch_039_an_authorization_comes_with_its_server(
-    monkeypatch: pytest.MonkeyPatch, server: Any
-) -> None:
-    words = refused(
-        monkeypatch, order_select(fhirAuthorization=authorization(), fhirServer=server)
-    )
+def test_ch_039_an_authorization_comes_with_its_server(monkeypatch: pytest.MonkeyPatch, server: Any) -> None:
+    words = refused(monkeypatch, order_select(fhirAuthorization=authorization(), fhirServer=server))
     assert words[0] == "fhirServer: is missing beside fhirAuthorization"
 
 
@@ -119,12 +107,8 @@ def test_ch_039_an_authorization_comes_with_its_server(
     "server",
     ["", "ftp://ehr.example", "ehr.example/fhir", "http://", "https:///fhir", 5],
 )
-def test_ch_040_fhir_server_is_an_http_url(
-    monkeypatch: pytest.MonkeyPatch, server: Any
-) -> None:
-    assert refused(monkeypatch, order_select(fhirServer=server))[0].startswith(
-        "fhirServer: "
-    )
+def test_ch_040_fhir_server_is_an_http_url(monkeypatch: pytest.MonkeyPatch, server: Any) -> None:
+    assert refused(monkeypatch, order_select(fhirServer=server))[0].startswith("fhirServer: ")
 
 
 @pytest.mark.parametrize("has_access", [True, False])
@@ -132,14 +116,8 @@ def test_ch_040_fhir_server_is_an_http_url(
 def test_ch_041_neither_access_nor_prefetch_is_taken_for_granted(
     monkeypatch: pytest.MonkeyPatch, has_access: bool, has_prefetch: bool
 ) -> None:
-    access = (
-        {"fhirServer": "https://ehr.example/fhir", "fhirAuthorization": authorization()}
-        if has_access
-        else {}
-    )
-    data = (
-        {"prefetch": {"patient": {"resourceType": "Patient"}}} if has_prefetch else {}
-    )
+    access = {"fhirServer": "https://ehr.example/fhir", "fhirAuthorization": authorization()} if has_access else {}
+    data = {"prefetch": {"patient": {"resourceType": "Patient"}}} if has_prefetch else {}
     status, (asked,) = ask(monkeypatch, order_select(**access, **data))
     assert status == 200
     assert (asked.fhir_authorization is not None, list(asked.prefetch)) == (
@@ -174,9 +152,7 @@ def test_ch_042_a_required_member_of_the_context_is_asked_for_by_name(
     monkeypatch: pytest.MonkeyPatch, hook: str, member: str, value: Any
 ) -> None:
     path = "/cds-services/two" if hook == "patient-view" else CALL
-    assert refused(monkeypatch, in_context(CALLS[hook](), **{member: value}), path)[
-        0
-    ].startswith(f"context.{member}: ")
+    assert refused(monkeypatch, in_context(CALLS[hook](), **{member: value}), path)[0].startswith(f"context.{member}: ")
 
 
 def test_ch_043_a_bad_request_is_told_all_its_mistakes_at_once(
@@ -207,12 +183,8 @@ def test_ch_044_unknown_members_are_ignored_at_every_level(
     assert ask(monkeypatch, body)[0] == 200
 
 
-@pytest.mark.parametrize(
-    "resource_type", ["MedicationOrder", "ProcedureRequest", "DiagnosticOrder"]
-)
-def test_ch_045_orders_of_older_fhir_versions_pass_the_rim(
-    monkeypatch: pytest.MonkeyPatch, resource_type: str
-) -> None:
+@pytest.mark.parametrize("resource_type", ["MedicationOrder", "ProcedureRequest", "DiagnosticOrder"])
+def test_ch_045_orders_of_older_fhir_versions_pass_the_rim(monkeypatch: pytest.MonkeyPatch, resource_type: str) -> None:
     body = in_context(order_sign(), draftOrders=bundle(draft(resource_type)))
     status, (asked,) = ask(monkeypatch, body)
     assert (status, asked.selected[0].resource_type) == (200, resource_type)
@@ -273,9 +245,7 @@ def test_ch_053_a_selection_is_resolved_by_type_and_id(
 def test_ch_054_several_selections_of_different_types(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    orders = bundle(
-        draft("NutritionOrder", "diet"), draft(), draft("ServiceRequest", "lab")
-    )
+    orders = bundle(draft("NutritionOrder", "diet"), draft(), draft("ServiceRequest", "lab"))
     selections = ["MedicationRequest/iron", "NutritionOrder/diet"]
     _, (asked,) = ask(
         monkeypatch,
@@ -295,9 +265,7 @@ def test_ch_053_nothing_selected_is_nothing_to_speak_about(
 
 
 @pytest.mark.parametrize("bundle_type", ["collection", "batch", ...])
-def test_ch_055_the_type_of_the_bundle_does_not_matter(
-    monkeypatch: pytest.MonkeyPatch, bundle_type: Any
-) -> None:
+def test_ch_055_the_type_of_the_bundle_does_not_matter(monkeypatch: pytest.MonkeyPatch, bundle_type: Any) -> None:
     orders = {
         **bundle(draft()),
         **({} if bundle_type is ... else {"type": bundle_type}),
@@ -328,12 +296,8 @@ BAD_ORDERS = {
 
 
 @pytest.mark.parametrize("orders", BAD_ORDERS.values(), ids=BAD_ORDERS.keys())
-def test_ch_055_draft_orders_are_a_bundle_of_resources(
-    monkeypatch: pytest.MonkeyPatch, orders: Any
-) -> None:
-    assert refused(monkeypatch, in_context(order_select(), draftOrders=orders))[
-        0
-    ].startswith("context.draftOrders")
+def test_ch_055_draft_orders_are_a_bundle_of_resources(monkeypatch: pytest.MonkeyPatch, orders: Any) -> None:
+    assert refused(monkeypatch, in_context(order_select(), draftOrders=orders))[0].startswith("context.draftOrders")
 
 
 def test_ch_056_order_types_we_do_not_know_are_passed_over(
@@ -361,9 +325,7 @@ def test_ch_056_order_types_we_do_not_know_are_passed_over(
     ],
 )
 @pytest.mark.parametrize("hook", CALLS)
-def test_ch_057_ch_060_the_user_may_be_of_any_type(
-    monkeypatch: pytest.MonkeyPatch, hook: str, user: str
-) -> None:
+def test_ch_057_ch_060_the_user_may_be_of_any_type(monkeypatch: pytest.MonkeyPatch, hook: str, user: str) -> None:
     path = "/cds-services/two" if hook == "patient-view" else CALL
     assert ask(monkeypatch, in_context(CALLS[hook](), userId=user), path)[0] == 200
 
@@ -377,17 +339,13 @@ def test_ch_059_at_order_sign_every_order_counts_whatever_its_status(
     assert [order.id for order in asked.selected] == ["iron", "second"]
 
 
-@pytest.mark.parametrize(
-    ("encounter", "seen"), [(..., None), (None, None), ("e-1", "e-1")]
-)
+@pytest.mark.parametrize(("encounter", "seen"), [(..., None), (None, None), ("e-1", "e-1")])
 @pytest.mark.parametrize("hook", CALLS)
 def test_ch_062_the_encounter_may_be_missing(
     monkeypatch: pytest.MonkeyPatch, hook: str, encounter: Any, seen: Any
 ) -> None:
     path = "/cds-services/two" if hook == "patient-view" else CALL
-    status, (asked,) = ask(
-        monkeypatch, in_context(CALLS[hook](), encounterId=encounter), path
-    )
+    status, (asked,) = ask(monkeypatch, in_context(CALLS[hook](), encounterId=encounter), path)
     assert (status, asked.context.encounter_id) == (200, seen)
 
 
@@ -407,9 +365,7 @@ BAD_IDS = [
 def test_ch_063_ids_are_bare_and_the_user_has_its_type(
     monkeypatch: pytest.MonkeyPatch, member: str, value: str
 ) -> None:
-    assert refused(monkeypatch, in_context(order_select(), **{member: value}))[
-        0
-    ].startswith(f"context.{member}: ")
+    assert refused(monkeypatch, in_context(order_select(), **{member: value}))[0].startswith(f"context.{member}: ")
 
 
 ACCESS = [
@@ -428,9 +384,7 @@ ACCESS = [
 
 
 @pytest.mark.parametrize(("member", "value"), ACCESS)
-def test_ch_104_an_authorization_is_complete(
-    monkeypatch: pytest.MonkeyPatch, member: str, value: Any
-) -> None:
+def test_ch_104_an_authorization_is_complete(monkeypatch: pytest.MonkeyPatch, member: str, value: Any) -> None:
     access = authorization(**{member: value})
     words = refused(
         monkeypatch,
@@ -461,9 +415,7 @@ def test_ch_110_ch_111_ch_112_nothing_to_say_is_an_empty_array_of_cards(
 def test_ch_230_ch_231_our_extension_is_an_object_under_a_reverse_domain_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    client = open_rim(
-        monkeypatch, lambda *_: reply([CARD], {"org.example.trace": {"orders": [1]}})
-    )
+    client = open_rim(monkeypatch, lambda *_: reply([CARD], {"org.example.trace": {"orders": [1]}}))
     body = strictly(post(client, order_select()))
     assert body["extension"] == {"org.example.trace": {"orders": [1]}}
     assert find_mistakes("response:strict", body) == ()

@@ -75,21 +75,13 @@ def test_ch_237_the_tree_is_drawn_with_every_class() -> None:
         assert kind.__name__ in drawn
 
 
-@pytest.mark.parametrize(
-    ("error", "status"), STATUS.items(), ids=lambda one: type(one).__name__
-)
-def test_ch_237_each_error_has_its_status(
-    monkeypatch: pytest.MonkeyPatch, error: CdsError, status: int
-) -> None:
-    assert (
-        post(open_rim(monkeypatch, raises(error)), order_select()).status_code == status
-    )
+@pytest.mark.parametrize(("error", "status"), STATUS.items(), ids=lambda one: type(one).__name__)
+def test_ch_237_each_error_has_its_status(monkeypatch: pytest.MonkeyPatch, error: CdsError, status: int) -> None:
+    assert post(open_rim(monkeypatch, raises(error)), order_select()).status_code == status
 
 
 @pytest.mark.parametrize("error", STATUS, ids=lambda one: type(one).__name__)
-def test_ch_238_each_error_is_an_operation_outcome(
-    monkeypatch: pytest.MonkeyPatch, error: CdsError
-) -> None:
+def test_ch_238_each_error_is_an_operation_outcome(monkeypatch: pytest.MonkeyPatch, error: CdsError) -> None:
     outcome = strictly(post(open_rim(monkeypatch, raises(error)), order_select()))
     OperationOutcome.model_validate(outcome)
     for issue in outcome["issue"]:
@@ -119,18 +111,13 @@ HEADERS = [
 def test_ch_237_headers_that_belong_to_an_error(
     monkeypatch: pytest.MonkeyPatch, error: CdsError, header: str, value: str
 ) -> None:
-    assert (
-        post(open_rim(monkeypatch, raises(error)), order_select()).headers[header]
-        == value
-    )
+    assert post(open_rim(monkeypatch, raises(error)), order_select()).headers[header] == value
 
 
 def test_ch_218_a_401_says_nothing_of_the_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    outcome = strictly(
-        post(open_rim(monkeypatch, raises(Unauthorized())), order_select())
-    )
+    outcome = strictly(post(open_rim(monkeypatch, raises(Unauthorized())), order_select()))
     assert outcome["issue"] == [
         {
             "severity": "error",
@@ -145,9 +132,7 @@ def test_ch_218_a_401_says_nothing_of_the_reason(
     [KeyError("x"), RecursionError(), ZeroDivisionError(), OSError(5, "disk")],
     ids=repr,
 )
-def test_ch_239_a_fault_is_500_and_never_an_empty_answer(
-    monkeypatch: pytest.MonkeyPatch, fault: Exception
-) -> None:
+def test_ch_239_a_fault_is_500_and_never_an_empty_answer(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
     response = post(open_rim(monkeypatch, raises(fault)), order_select())
     assert response.status_code == 500
     assert "cards" not in strictly(response)
@@ -168,13 +153,9 @@ def test_ch_239_a_reply_that_cannot_be_encoded_is_a_fault(
 def test_ch_240_a_fault_names_its_log_entry_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    response = post(
-        open_rim(monkeypatch, raises(ValueError(f"{TOKEN} {PATIENT}"))), order_select()
-    )
+    response = post(open_rim(monkeypatch, raises(ValueError(f"{TOKEN} {PATIENT}"))), order_select())
     request_id = response.headers["X-Request-Id"]
-    assert problems(response) == [
-        f"the log of the service says more under request id {request_id}"
-    ]
+    assert problems(response) == [f"the log of the service says more under request id {request_id}"]
     entries = [json.loads(line) for line in capsysbinary.readouterr().err.splitlines()]
     fault = next(entry for entry in entries if entry["event"] == "fault")
     assert (fault["request_id"], fault["exception"]) == (request_id, "ValueError")
@@ -186,9 +167,7 @@ def _refused_calls() -> list[tuple[str, Any]]:
     return [
         (
             "wrong type of token",
-            order_select(
-                **{**access, "fhirAuthorization": authorization(token_type=TOKEN)}
-            ),
+            order_select(**{**access, "fhirAuthorization": authorization(token_type=TOKEN)}),
         ),
         (
             "token is a number",
@@ -237,9 +216,7 @@ def test_ch_100_ch_240_neither_do_an_answered_and_a_failed_call(
     monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     def answer(_: Any, __: Any, request: HookRequest, *___: Any) -> Any:
-        raise ValueError(
-            request, request.context, request.selected, request.fhir_authorization
-        )
+        raise ValueError(request, request.context, request.selected, request.fhir_authorization)
 
     access = {"fhirServer": "https://ehr.example", "fhirAuthorization": authorization()}
     for pipeline in (lambda *_: reply(), answer):
@@ -259,9 +236,7 @@ def test_ch_240_a_wrong_address_is_not_logged_as_it_was_asked_for(
     assert PATIENT.encode() not in capsysbinary.readouterr().err
 
 
-def test_protected_mode_does_not_start_open(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
-) -> None:
+def test_protected_mode_does_not_start_open(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     registry = tmp_path / "clients.toml"
     registry.write_text("")
     with pytest.raises(errors.ConfigurationError, match="CDS_CLIENTS"):

@@ -68,9 +68,7 @@ def test_ch_001_every_refusal_is_json(
     request_: dict[str, Any],
     error: Exception | None,
 ) -> None:
-    client = open_rim(
-        monkeypatch, raises(error) if error else lambda *_: reply(), max_body_bytes=BIG
-    )
+    client = open_rim(monkeypatch, raises(error) if error else lambda *_: reply(), max_body_bytes=BIG)
     body = {
         "data": json.dumps(order_select()).encode(),
         "content_type": "application/json",
@@ -98,10 +96,7 @@ def test_ch_002_the_word_nan_in_a_text_is_no_fault(
         monkeypatch,
         lambda *_: reply([{**CARD, "summary": "NaN and Infinity are words"}]),
     )
-    assert (
-        strictly(post(client, order_select()))["cards"][0]["summary"]
-        == "NaN and Infinity are words"
-    )
+    assert strictly(post(client, order_select()))["cards"][0]["summary"] == "NaN and Infinity are words"
 
 
 def test_ch_002_decimals_keep_their_digits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,9 +116,7 @@ def test_ch_004_ch_005_ch_006_a_reply_without_extension_has_no_such_member(
 
 
 @pytest.mark.parametrize("path", ["/cds-services", "/nowhere", "/livez", "/readyz"])
-def test_ch_004_ch_005_ch_007_no_null_no_empty_value_no_blank_text(
-    monkeypatch: pytest.MonkeyPatch, path: str
-) -> None:
+def test_ch_004_ch_005_ch_007_no_null_no_empty_value_no_blank_text(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     for name, value in values_of(strictly(open_rim(monkeypatch).get(path))):
         assert value not in (None, "", [], {}), name
         assert not isinstance(value, str) or value.strip(), name
@@ -137,9 +130,7 @@ def test_ch_004_ch_005_ch_007_no_null_no_empty_value_no_blank_text(
         "Application/JSON;charset=UTF-8",
     ],
 )
-def test_ch_010_json_is_accepted_with_or_without_charset(
-    monkeypatch: pytest.MonkeyPatch, content_type: str
-) -> None:
+def test_ch_010_json_is_accepted_with_or_without_charset(monkeypatch: pytest.MonkeyPatch, content_type: str) -> None:
     response = post(open_rim(monkeypatch), order_select(), content_type=content_type)
     assert (response.status_code, response.headers["Content-Type"]) == (
         200,
@@ -151,28 +142,20 @@ def test_ch_010_json_is_accepted_with_or_without_charset(
     "content_type",
     ["", "text/plain", "application/xml", "application/x-www-form-urlencoded"],
 )
-def test_ch_010_another_media_type_is_415(
-    monkeypatch: pytest.MonkeyPatch, content_type: str
-) -> None:
+def test_ch_010_another_media_type_is_415(monkeypatch: pytest.MonkeyPatch, content_type: str) -> None:
     response = post(open_rim(monkeypatch), order_select(), content_type=content_type)
     assert response.status_code == 415
     assert problems(response) == ["send the body as Content-Type: application/json"]
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br"])
-def test_ch_010_a_compressed_body_is_415(
-    monkeypatch: pytest.MonkeyPatch, encoding: str
-) -> None:
-    response = post(
-        open_rim(monkeypatch), order_select(), headers={"Content-Encoding": encoding}
-    )
+def test_ch_010_a_compressed_body_is_415(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    response = post(open_rim(monkeypatch), order_select(), headers={"Content-Encoding": encoding})
     assert problems(response) == ["send the body without Content-Encoding"]
 
 
 def test_ch_010_text_goes_out_as_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
-    client = open_rim(
-        monkeypatch, lambda *_: reply([{**CARD, "summary": "Ferritin ≤ 75 ng/mL"}])
-    )
+    client = open_rim(monkeypatch, lambda *_: reply([{**CARD, "summary": "Ferritin ≤ 75 ng/mL"}]))
     assert "≤".encode() in post(client, order_select()).data
 
 
@@ -186,9 +169,7 @@ def test_ch_010_text_goes_out_as_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
         "/cds-services/one/x",
     ],
 )
-def test_ch_001_a_wrong_address_is_404_and_no_redirect(
-    monkeypatch: pytest.MonkeyPatch, path: str
-) -> None:
+def test_ch_001_a_wrong_address_is_404_and_no_redirect(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     response = post(open_rim(monkeypatch), order_select(), path)
     assert response.status_code == 404
     assert problems(response)
@@ -196,9 +177,7 @@ def test_ch_001_a_wrong_address_is_404_and_no_redirect(
 
 def call_raw(client: FlaskClient, stream: Any, **environ: Any) -> TestResponse:
     """The app as a server calls it: with a stream of unknown length unless CONTENT_LENGTH is given."""
-    base = EnvironBuilder(
-        path=CALL, method="POST", content_type="application/json"
-    ).get_environ()
+    base = EnvironBuilder(path=CALL, method="POST", content_type="application/json").get_environ()
     base.pop("CONTENT_LENGTH", None)
     request = Request(base)
     return TestResponse(
@@ -207,28 +186,15 @@ def call_raw(client: FlaskClient, stream: Any, **environ: Any) -> TestResponse:
     )
 
 
-@pytest.mark.parametrize(
-    ("size", "status"), [(BIG - 1, 200), (BIG, 200), (BIG + 1, 413)]
-)
-@pytest.mark.parametrize(
-    "is_announced", [True, False], ids=["content-length", "chunked"]
-)
+@pytest.mark.parametrize(("size", "status"), [(BIG - 1, 200), (BIG, 200), (BIG + 1, 413)])
+@pytest.mark.parametrize("is_announced", [True, False], ids=["content-length", "chunked"])
 def test_ch_237_a_body_over_the_limit_is_413(
     monkeypatch: pytest.MonkeyPatch, size: int, status: int, is_announced: bool
 ) -> None:
     body = json.dumps(order_select()).encode()
     stream = BytesIO(body + b" " * (size - len(body)))
-    length = (
-        {"CONTENT_LENGTH": str(size)}
-        if is_announced
-        else {"wsgi.input_terminated": True}
-    )
-    assert (
-        call_raw(
-            open_rim(monkeypatch, max_body_bytes=BIG), stream, **length
-        ).status_code
-        == status
-    )
+    length = {"CONTENT_LENGTH": str(size)} if is_announced else {"wsgi.input_terminated": True}
+    assert call_raw(open_rim(monkeypatch, max_body_bytes=BIG), stream, **length).status_code == status
 
 
 class Endless:
@@ -260,9 +226,7 @@ def test_ch_237_a_body_announced_as_too_large_is_not_read_at_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     endless = Endless()
-    response = call_raw(
-        open_rim(monkeypatch, max_body_bytes=BIG), endless, CONTENT_LENGTH=str(BIG + 1)
-    )
+    response = call_raw(open_rim(monkeypatch, max_body_bytes=BIG), endless, CONTENT_LENGTH=str(BIG + 1))
     assert (response.status_code, endless.taken) == (413, 0)
 
 
@@ -308,10 +272,7 @@ def test_demo_mode_answers_only_under_loopback_and_listed_names(
     monkeypatch: pytest.MonkeyPatch, host: str, status: int
 ) -> None:
     client = open_rim(monkeypatch, demo_hosts=("listed.example",))
-    assert (
-        client.get("/cds-services", environ_overrides={"HTTP_HOST": host}).status_code
-        == status
-    )
+    assert client.get("/cds-services", environ_overrides={"HTTP_HOST": host}).status_code == status
 
 
 def test_every_answer_has_a_request_id_of_its_own(
@@ -324,14 +285,9 @@ def test_every_answer_has_a_request_id_of_its_own(
 
 
 @pytest.mark.parametrize("is_on", [True, False])
-def test_server_timing_is_sent_when_set(
-    monkeypatch: pytest.MonkeyPatch, is_on: bool
-) -> None:
+def test_server_timing_is_sent_when_set(monkeypatch: pytest.MonkeyPatch, is_on: bool) -> None:
     response = post(open_rim(monkeypatch, server_timing=is_on), order_select())
-    stages = [
-        part.partition(";")[0]
-        for part in response.headers.get("Server-Timing", "").split(", ")
-    ]
+    stages = [part.partition(";")[0] for part in response.headers.get("Server-Timing", "").split(", ")]
     assert stages == (["parse", "answer", "render"] if is_on else [""])
 
 

@@ -37,9 +37,7 @@ TRACE = {
                 "order": "MedicationRequest/iron",
                 "conclusion": "may-benefit",
                 "rules": [
-                    msgspec.Raw(
-                        b'{"id": "R-15", "outcome": "not applicable", "because": "no haemochromatosis"}'
-                    ),
+                    msgspec.Raw(b'{"id": "R-15", "outcome": "not applicable", "because": "no haemochromatosis"}'),
                     {
                         "id": "R-24",
                         "outcome": "may-benefit",
@@ -64,14 +62,10 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Runs `evaluate` on a body from standard input, with a pipeline of the test's choosing."""
     for name in [name for name in os.environ if name.startswith("CDS_")]:
         monkeypatch.delenv(name)
-    engine = SimpleNamespace(
-        services=SERVICES, demo_client=SimpleNamespace(name="demo")
-    )
+    engine = SimpleNamespace(services=SERVICES, demo_client=SimpleNamespace(name="demo"))
     monkeypatch.setattr(services, "build_engine", lambda _: engine)
 
-    def evaluate(
-        body: Any, *options: str, answer: Callable[..., Any] = lambda *_: reply()
-    ) -> Result:
+    def evaluate(body: Any, *options: str, answer: Callable[..., Any] = lambda *_: reply()) -> Result:
         monkeypatch.setattr(services, "answer", answer)
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         return CliRunner().invoke(cli.main, ["evaluate", "-", *options], input=data)
@@ -132,9 +126,7 @@ def test_a_file_that_is_not_there_is_exit_code_2() -> None:
     assert (result.exit_code, "No such file" in result.stderr) == (2, True)
 
 
-def test_a_wrong_setting_is_exit_code_1(
-    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_setting_is_exit_code_1(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CDS_LABEL", "uk")
     result = run(order_select())
     assert (result.exit_code, result.stderr) == (
@@ -158,9 +150,7 @@ def test_a_set_up_that_cannot_be_used_is_exit_code_1(
     )
 
 
-def test_a_misspelt_setting_is_warned_of(
-    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_misspelt_setting_is_warned_of(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CDS_CLIENT", "clients.toml")
     assert "CDS_CLIENT is no setting" in run(order_select()).stderr
 
@@ -187,34 +177,23 @@ def test_the_day_is_an_argument(run: Callable[..., Result]) -> None:
     assert asked[0][-1] == date(2026, 2, 28)
 
 
-@pytest.mark.parametrize(
-    ("body", "service"), [(order_select(), "one"), (patient_view(), "two")]
-)
-def test_the_service_that_answers_the_hook_is_asked(
-    run: Callable[..., Result], body: Any, service: str
-) -> None:
+@pytest.mark.parametrize(("body", "service"), [(order_select(), "one"), (patient_view(), "two")])
+def test_the_service_that_answers_the_hook_is_asked(run: Callable[..., Result], body: Any, service: str) -> None:
     asked: list[Any] = []
     run(body, answer=noting(asked))
     assert asked[0][1].id == service
 
 
 def test_json_is_the_reply_as_a_client_gets_it(run: Callable[..., Result]) -> None:
-    result = run(
-        order_select(), "--json", "--trace", answer=lambda *_: reply([CARD], TRACE)
-    )
+    result = run(order_select(), "--json", "--trace", answer=lambda *_: reply([CARD], TRACE))
     body = json.loads(result.stdout)
     assert body["cards"] == [CARD]
-    assert [
-        rule["id"]
-        for rule in body["extension"]["org.example.trace"]["orders"][0]["rules"]
-    ] == ["R-15", "R-24"]
+    assert [rule["id"] for rule in body["extension"]["org.example.trace"]["orders"][0]["rules"]] == ["R-15", "R-24"]
     assert "R-24" in result.stderr
 
 
 def test_the_trace_is_a_table_of_every_rule(run: Callable[..., Result]) -> None:
-    shown = run(
-        order_select(), "--trace", answer=lambda *_: reply([CARD], TRACE)
-    ).stdout
+    shown = run(order_select(), "--trace", answer=lambda *_: reply([CARD], TRACE)).stdout
     for word in (
         "R-15",
         "R-24",
@@ -272,9 +251,7 @@ def port() -> int:
 
 
 def start(port: int) -> subprocess.Popen[bytes]:
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("CDS_")
-    }
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CDS_")}
     command = [sys.executable, "-m", "cds_service.cli", "serve"]
     pipe = subprocess.PIPE
     here = Path(__file__).parents[2]
@@ -320,9 +297,7 @@ def test_serve_answers_in_json_even_to_what_is_no_http_and_stops_when_told(
         for request, status in (
             (b"GARBAGE\r\n\r\n", b"HTTP/1.1 400 Bad Request"),
             (
-                b"GET / HTTP/1.1\r\nHost: localhost\r\nX: "
-                + b"a" * 20_000
-                + b"\r\n\r\n",
+                b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
                 b"HTTP/1.1 431",
             ),
             (b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\n\r\n", b"HTTP/1.1 414"),

@@ -35,12 +35,8 @@ def test_keys_that_are_not_allowed_are_dropped_and_named(
     }
 
 
-@pytest.mark.parametrize(
-    ("level", "written"), [("debug", 3), ("info", 2), ("warning", 1), ("error", 0)]
-)
-def test_the_log_level_is_kept(
-    capsysbinary: pytest.CaptureFixture[bytes], level: str, written: int
-) -> None:
+@pytest.mark.parametrize(("level", "written"), [("debug", 3), ("info", 2), ("warning", 1), ("error", 0)])
+def test_the_log_level_is_kept(capsysbinary: pytest.CaptureFixture[bytes], level: str, written: int) -> None:
     log = build_log(level)
     log.debug("one")
     log.info("two")
@@ -50,9 +46,7 @@ def test_the_log_level_is_kept(
 
 def test_no_allowed_key_is_a_place_for_a_patient() -> None:
     assert not {
-        key
-        for key in ALLOWED_KEYS
-        if any(word in key for word in ("patient", "token", "body", "name", "path"))
+        key for key in ALLOWED_KEYS if any(word in key for word in ("patient", "token", "body", "name", "path"))
     }
 
 
@@ -95,9 +89,7 @@ def test_a_live_process_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_is_ready_when_it_has_something_to_offer(
     monkeypatch: pytest.MonkeyPatch, has_services: bool, status: int
 ) -> None:
-    client = (
-        open_rim(monkeypatch) if has_services else open_rim(monkeypatch, offered=())
-    )
+    client = open_rim(monkeypatch) if has_services else open_rim(monkeypatch, offered=())
     assert client.get("/readyz").status_code == status
 
 
@@ -113,10 +105,7 @@ def test_a_fault_is_described_by_types_and_places() -> None:
         _fail()
     described = describe_fault(caught.value)
     assert described["exception"] == "ValueError <- KeyError"
-    assert any(
-        "test_operations.py" in place and place.endswith("_fail")
-        for place in described["frames"]
-    )
+    assert any("test_operations.py" in place and place.endswith("_fail") for place in described["frames"])
     assert SECRET not in str(described)
 
 
@@ -133,9 +122,7 @@ def test_messages_of_other_packages_are_not_repeated(
         raise OSError(SECRET)
     except OSError as fault:
         handled = (OSError, fault, fault.__traceback__)
-    handler.emit(
-        logging.LogRecord(name, logging.WARNING, "", 0, "about %s", (SECRET,), handled)
-    )
+    handler.emit(logging.LogRecord(name, logging.WARNING, "", 0, "about %s", (SECRET,), handled))
     (entry,) = entries(capsysbinary)
     assert (entry["logger"], entry["level"], entry["exception"]) == (
         name,

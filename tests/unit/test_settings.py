@@ -73,9 +73,7 @@ def test_demo_mode_listens_on_loopback(host: str) -> None:
     assert load_settings(host=host).host == host
 
 
-@pytest.mark.parametrize(
-    "host", ["0.0.0.0", "::", "192.168.1.5", "ehr.example", "127.0.0.1.example"]
-)
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "ehr.example", "127.0.0.1.example"])
 def test_demo_mode_listens_elsewhere_only_if_told_so(host: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"CDS_CLIENTS.*CDS_DEMO=anywhere"):
         load_settings(host=host)
@@ -139,12 +137,8 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.fhir_bases == ("https://a.example/fhir", "https://b.example")
 
 
-@pytest.mark.parametrize(
-    ("text", "value"), [("on", True), ("off", False), ("1", True), ("false", False)]
-)
-def test_switches_read_on_and_off(
-    monkeypatch: pytest.MonkeyPatch, text: str, value: bool
-) -> None:
+@pytest.mark.parametrize(("text", "value"), [("on", True), ("off", False), ("1", True), ("false", False)])
+def test_switches_read_on_and_off(monkeypatch: pytest.MonkeyPatch, text: str, value: bool) -> None:
     monkeypatch.setenv("CDS_TRACE", text)
     assert load_settings().trace is value
 
@@ -161,13 +155,8 @@ def test_a_misspelt_setting_is_found() -> None:
 
 def test_every_setting_is_documented_with_its_default() -> None:
     lines = documented_settings()
-    assert [line.name for line in lines] == [
-        f"CDS_{name.upper()}" for name in Settings.model_fields
-    ]
-    assert all(
-        line.meaning.endswith((".", "error")) and len(line.meaning) > 15
-        for line in lines
-    )
+    assert [line.name for line in lines] == [f"CDS_{name.upper()}" for name in Settings.model_fields]
+    assert all(line.meaning.endswith((".", "error")) and len(line.meaning) > 15 for line in lines)
     shown = {line.name: line.default for line in lines}
     assert (shown["CDS_PORT"], shown["CDS_TRACE"], shown["CDS_CLIENTS"]) == (
         "8000",
@@ -216,8 +205,6 @@ def test_r_08a_the_hook_date_is_the_calendar_day_of_the_site(
         return reply()
 
     monkeypatch.setattr(services, "answer", answer)
-    app = create_app(
-        load_settings(timezone=zone), clock=lambda: datetime.fromisoformat(moment)
-    )
+    app = create_app(load_settings(timezone=zone), clock=lambda: datetime.fromisoformat(moment))
     post(app.test_client(), order_select(), "/cds-services/iv-iron-rls")
     assert [one.isoformat() for one in asked] == [day]

@@ -42,8 +42,4 @@ _QUESTIONS = (
 )
 
 # Sorting by phase is stable: within a phase the order above holds.
-RULES: tuple[Rule, ...] = tuple(
-    sorted(
-        (rule for rules in _QUESTIONS for rule in rules), key=lambda rule: rule.phase
-    )
-)
+RULES: tuple[Rule, ...] = tuple(sorted((rule for rules in _QUESTIONS for rule in rules), key=lambda rule: rule.phase))

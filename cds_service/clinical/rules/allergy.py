@@ -40,9 +40,7 @@ def _is_own(entry: AllergyEntry, order: IronOrder) -> bool:
     if entry.allergen is Allergen.PARENTERAL_CLASS:
         return True
     return (
-        entry.allergen is Allergen.INGREDIENT
-        and entry.ingredient is not None
-        and entry.ingredient is order.ingredient
+        entry.allergen is Allergen.INGREDIENT and entry.ingredient is not None and entry.ingredient is order.ingredient
     )
 
 
@@ -77,11 +75,7 @@ def find_part(entry: AllergyEntry, order: IronOrder) -> str | None:
 
 
 def _find_stopping(case: Case, part: str) -> tuple[AllergyEntry, ...]:
-    found = [
-        entry
-        for entry in case.facts.allergies
-        if entry.is_active and find_part(entry, case.order) == part
-    ]
+    found = [entry for entry in case.facts.allergies if entry.is_active and find_part(entry, case.order) == part]
     return _in_order(found)
 
 
@@ -95,11 +89,7 @@ def _in_order(entries: Iterable[AllergyEntry]) -> tuple[AllergyEntry, ...]:
 def show_allergy(entry: AllergyEntry) -> str:
     """`iron sucrose (reaction: anaphylaxis; severe; recorded 2024-05-01; unconfirmed)`."""
     name = quote(entry.name) if entry.name else "an entry without a name"
-    details = [
-        f"reaction: {quote(entry.reactions)}"
-        if entry.reactions
-        else _unnamed_reaction(entry)
-    ]
+    details = [f"reaction: {quote(entry.reactions)}" if entry.reactions else _unnamed_reaction(entry)]
     if entry.is_severe:
         details.append("severe")
     if entry.day:
@@ -112,11 +102,7 @@ def show_allergy(entry: AllergyEntry) -> str:
 
 
 def _unnamed_reaction(entry: AllergyEntry) -> str:
-    return (
-        "reaction recorded without words"
-        if entry.has_reaction
-        else "no reaction recorded"
-    )
+    return "reaction recorded without words" if entry.has_reaction else "no reaction recorded"
 
 
 def _show(entries: Iterable[AllergyEntry]) -> str:
@@ -137,25 +123,11 @@ def _use(entries: Iterable[AllergyEntry]) -> tuple[Used, ...]:
 
 # ---------------------------------------------------------------------------------------------------------- the stops
 
-_NO_OWN = (
-    NotApplicable(
-        "no active allergy to the ordered iron or to parenteral iron as a class"
-    ),
-)
-_NO_SEVERE = (
-    NotApplicable(
-        "no other active entry of a severe reaction to parenteral iron or plain iron"
-    ),
-)
-_NO_OTHER = (
-    NotApplicable(
-        "not ferumoxytol or an unnamed product, or no other active reaction to intravenous iron"
-    ),
-)
+_NO_OWN = (NotApplicable("no active allergy to the ordered iron or to parenteral iron as a class"),)
+_NO_SEVERE = (NotApplicable("no other active entry of a severe reaction to parenteral iron or plain iron"),)
+_NO_OTHER = (NotApplicable("not ferumoxytol or an unnamed product, or no other active reaction to intravenous iron"),)
 _ANY_IRON = "Consider an allergist's opinion before any other intravenous iron."
-_OTHER_ROUTE = (
-    "Consider another route, or an allergist's opinion before any intravenous iron."
-)
+_OTHER_ROUTE = "Consider another route, or an allergist's opinion before any intravenous iron."
 _OTHER_PRODUCT = "Consider another product or route, and an allergist's opinion."
 
 
@@ -194,9 +166,7 @@ def _evaluate_severe(case: Case) -> tuple[Answer, ...]:
     entries = _find_stopping(case, "R-18b")
     if not entries:
         return _NO_SEVERE
-    lead = (
-        f"Severe reaction to iron, so {_product(case.order)} is no safe choice either"
-    )
+    lead = f"Severe reaction to iron, so {_product(case.order)} is no safe choice either"
     return _stop(
         "severe reaction to iron",
         "severe reaction to iron on record",
@@ -212,9 +182,7 @@ def _evaluate_any_reaction(case: Case) -> tuple[Answer, ...]:
         return _NO_OTHER
     if case.order.ingredient is None:
         lead = "The product ordered is not named, and with ferumoxytol any reaction to iron by vein counts"
-        advice = (
-            "Consider naming the product, another route, or an allergist's opinion."
-        )
+        advice = "Consider naming the product, another route, or an allergist's opinion."
     else:
         lead = f"Reaction to another iron, which counts for {_product(case.order)}"
         advice = _OTHER_PRODUCT
@@ -233,24 +201,18 @@ _NOTHING_TO_NAME = (NotApplicable("no further entry about iron to be named"),)
 
 
 def _evaluate_cautions(case: Case) -> tuple[Answer, ...]:
-    sorted_in: dict[tuple[str, bool], list[AllergyEntry]] = {}
-    for entry in _in_order(case.facts.allergies):
-        caution = _find_caution(entry, case.order)
-        if caution:
-            sorted_in.setdefault(caution, []).append(entry)
-    answers = [
-        Line(
-            Rank.IRON_ALLERGY,
-            f"{words}: {_show(entries)}.",
-            words,
-            makes_warning=is_warning,
-            used=_use(entries),
-        )
-        for (words, is_warning), entries in sorted_in.items()
-    ]
+    cautions = [(entry, _find_caution(entry, case.order)) for entry in _in_order(case.facts.allergies)]
+    answers: list[Answer] = []
+    for kind in _KINDS:
+        entries = [entry for entry, caution in cautions if caution == kind]
+        if entries:
+            words, is_warning = kind
+            text = f"{words}: {_show(entries)}."
+            answers.append(Line(Rank.IRON_ALLERGY, text, words, makes_warning=is_warning, used=_use(entries)))
     return (*answers, *_name_problems(case)) or _NOTHING_TO_NAME
 
 
+# What is said, and whether the card becomes a warning; in this order.
 _NOT_ACTIVE = ("Allergy entry, no longer active, that would stop this order", True)
 _PLAIN = (
     'Allergy to "iron", not stated to be oral: consider asking what happened',
@@ -262,10 +224,11 @@ _OTHER_UNKNOWN = (
     True,
 )
 _OTHER_MILD = ("Reaction to another intravenous iron, not recorded as severe", False)
+_KINDS = (_NOT_ACTIVE, _OTHER_UNKNOWN, _PLAIN, _ORAL_ALLERGIC, _OTHER_MILD)
 
 
 def _find_caution(entry: AllergyEntry, order: IronOrder) -> tuple[str, bool] | None:
-    """What to say of an entry that does not stop, and whether the card becomes a warning; None = nothing."""
+    """One of `_KINDS` for an entry that does not stop; None when there is nothing to say."""
     if not entry.counts or entry.allergen is Allergen.OTHER_DRUG:
         return None
     part = find_part(entry, order)
@@ -284,9 +247,7 @@ def _caution_plain(entry: AllergyEntry) -> tuple[str, bool] | None:
 
 
 def _caution_oral(entry: AllergyEntry) -> tuple[str, bool] | None:
-    is_allergic = (
-        entry.has_reaction or entry.is_severe
-    ) and not entry.all_gastrointestinal
+    is_allergic = (entry.has_reaction or entry.is_severe) and not entry.all_gastrointestinal
     return _ORAL_ALLERGIC if is_allergic else None
 
 

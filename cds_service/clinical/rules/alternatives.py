@@ -23,24 +23,16 @@ from cds_service.clinical.zones import FERRITIN_ZONES
 
 SECTION = "alternatives"
 FERRITIN_LOW, FERRITIN_GREY = FERRITIN_ZONES[0], FERRITIN_ZONES[1]
-SEVERE_FROM = Threshold(
-    "severe RLS from an IRLS total of", Decimal(21), "points"
-)  # R-30, bands of R-49
+SEVERE_FROM = Threshold("severe RLS from an IRLS total of", Decimal(21), "points")  # R-30, bands of R-49
 # A total counts as current like a baseline does (R-49a).
 SEVERITY_CURRENT = Threshold("a severity total counts for", 90, "days")
-NOT_ABSORBED = frozenset(
-    {"malabsorption", "iron-malabsorption", "inflammatory-bowel-disease"}
-)
+NOT_ABSORBED = frozenset({"malabsorption", "iron-malabsorption", "inflammatory-bowel-disease"})
 
 # With iron overload or systemic infection iron by mouth is no advice either.
 _NO_IRON_AT_ALL = tuple(
-    rule
-    for rule in (*overload.RULES, *overload.TSAT_RULES, *infection.RULES)
-    if rule.phase is Phase.STOP
+    rule for rule in (*overload.RULES, *overload.TSAT_RULES, *infection.RULES) if rule.phase is Phase.STOP
 )
-_NO_ADVICE = (
-    NotApplicable("iron by any route is stopped, or ferritin is not in this range"),
-)
+_NO_ADVICE = (NotApplicable("iron by any route is stopped, or ferritin is not in this range"),)
 
 ORAL_IRON = (
     "Oral iron (ferrous sulfate, 65 mg elemental iron) is a legitimate alternative at ferritin up to 75 ng/mL: "
@@ -52,11 +44,7 @@ ORAL_NOT_ADVISED = "Oral iron is not recommended at ferritin above 75 up to 100 
 
 
 def _is_all_iron_stopped(case: Case) -> bool:
-    return any(
-        isinstance(answer, Verdict)
-        for rule in _NO_IRON_AT_ALL
-        for answer in rule.evaluate(case)
-    )
+    return any(isinstance(answer, Verdict) for rule in _NO_IRON_AT_ALL for answer in rule.evaluate(case))
 
 
 # ------------------------------------------------------------------------------------------------ oral iron instead
@@ -64,10 +52,7 @@ def _is_all_iron_stopped(case: Case) -> bool:
 
 def _evaluate_oral(case: Case) -> tuple[Answer, ...]:
     if case.ferritin.is_in(FERRITIN_LOW) and not _is_all_iron_stopped(case):
-        return (
-            Remark(SECTION, ORAL_IRON, "ferritin 75 ng/mL or less"),
-            *_on_record(case),
-        )
+        return (Remark(SECTION, ORAL_IRON, "ferritin 75 ng/mL or less"), *_on_record(case))
     if case.ferritin.is_in(FERRITIN_GREY) and not _is_all_iron_stopped(case):
         return (Remark(SECTION, ORAL_NOT_ADVISED, "ferritin above 75 up to 100 ng/mL"),)
     return _NO_ADVICE
@@ -77,34 +62,19 @@ def _on_record(case: Case) -> tuple[Remark, ...]:
     """What the chart says about oral iron in this patient; silent where it says nothing (3.1)."""
     facts = case.facts
     found = [
-        *(
-            _about_allergy(entry)
-            for entry in facts.allergies
-            if _is_about_oral_iron(entry)
-        ),
-        *(
-            _about_use(use)
-            for use in facts.medications
-            if "oral-iron" in use.concepts and use.is_active
-        ),
+        *(_about_allergy(entry) for entry in facts.allergies if _is_about_oral_iron(entry)),
+        *(_about_use(use) for use in facts.medications if "oral-iron" in use.concepts and use.is_active),
         *(
             f"{quote(entry.name)} is on record: oral iron may not be absorbed, which favors the vein."
             for entry in facts.conditions
             if NOT_ABSORBED & entry.concepts and entry.is_active and entry.counts
         ),
     ]
-    return tuple(
-        Remark(SECTION, text, "on record about oral iron")
-        for text in dict.fromkeys(found)
-    )
+    return tuple(Remark(SECTION, text, "on record about oral iron") for text in dict.fromkeys(found))
 
 
 def _is_about_oral_iron(entry: AllergyEntry) -> bool:
-    return (
-        entry.allergen in (Allergen.ORAL_IRON, Allergen.PLAIN_IRON)
-        and entry.is_active
-        and entry.counts
-    )
+    return entry.allergen in (Allergen.ORAL_IRON, Allergen.PLAIN_IRON) and entry.is_active and entry.counts
 
 
 def _about_allergy(entry: AllergyEntry) -> str:
@@ -115,7 +85,9 @@ def _about_allergy(entry: AllergyEntry) -> str:
 
 def _about_use(use: MedicationUse) -> str:
     since = f" since {use.start}" if use.start else ""
-    return f"Oral iron is on the medication list{since}: {quote(use.name)}. Consider its effect and how it is tolerated."
+    return (
+        f"Oral iron is on the medication list{since}: {quote(use.name)}. Consider its effect and how it is tolerated."
+    )
 
 
 # -------------------------------------------------------------------------------------------------------- severity
@@ -123,16 +95,12 @@ def _about_use(use: MedicationUse) -> str:
 _NOT_SEVERE = (NotApplicable("no current severity total of 21 or more"),)
 
 
-def latest_total(
-    totals: tuple[SeverityTotal, ...], as_of: date
-) -> SeverityTotal | None:
+def latest_total(totals: tuple[SeverityTotal, ...], as_of: date) -> SeverityTotal | None:
     """The newest dated total, not in the future, not older than a baseline may be; of several on a day the highest."""
     current = [
         (one.day.last, one.total, one.reference, one)
         for one in totals
-        if one.day
-        and one.day.last <= as_of
-        and (as_of - one.day.last).days <= int(SEVERITY_CURRENT.value)
+        if one.day and one.day.last <= as_of and (as_of - one.day.last).days <= int(SEVERITY_CURRENT.value)
     ]
     return max(current, key=lambda row: row[:3])[3] if current else None
 
@@ -141,14 +109,8 @@ def _evaluate_severity(case: Case) -> tuple[Answer, ...]:
     latest = latest_total(case.facts.severity, case.as_of)
     if latest is None or latest.total < SEVERE_FROM.value or _is_all_iron_stopped(case):
         return _NOT_SEVERE
-    drugs = [
-        use for use in case.facts.medications if use.is_active and _is_rls_drug(use)
-    ]
-    listed = (
-        f" ({', '.join(quote(name) for name in sorted({use.name for use in drugs}))})"
-        if drugs
-        else ""
-    )
+    drugs = [use for use in case.facts.medications if use.is_active and _is_rls_drug(use)]
+    listed = f" ({', '.join(quote(name) for name in sorted({use.name for use in drugs}))})" if drugs else ""
     text = (
         f"Severe RLS (IRLS total {latest.total} on {latest.day}): a point in favor of IV, because early benefit may "
         f"let you postpone raising RLS drugs{listed}."
@@ -170,16 +132,8 @@ RULES: tuple[Rule, ...] = (
         ("ferritin", "allergies", "medications", "conditions"),
         _evaluate_oral,
         (
-            Threshold(
-                "oral iron is an alternative at ferritin up to",
-                FERRITIN_LOW.high or Decimal(0),
-                "ng/mL",
-            ),
-            Threshold(
-                "oral iron is not recommended up to",
-                FERRITIN_GREY.high or Decimal(0),
-                "ng/mL",
-            ),
+            Threshold("oral iron is an alternative at ferritin up to", FERRITIN_LOW.high or Decimal(0), "ng/mL"),
+            Threshold("oral iron is not recommended up to", FERRITIN_GREY.high or Decimal(0), "ng/mL"),
         ),
     ),
     Rule(

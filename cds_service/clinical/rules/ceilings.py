@@ -7,17 +7,7 @@ from cds_service.clinical import doses, order_dose
 from cds_service.clinical.case import Case, Rule, Threshold
 from cds_service.clinical.citations import DESIGN, E1, F1, F2, F3, F4, F5, H1
 from cds_service.clinical.doses import Ceiling
-from cds_service.clinical.model import (
-    Answer,
-    Citation,
-    Ingredient,
-    Line,
-    NotApplicable,
-    Phase,
-    Rank,
-    Remark,
-    Used,
-)
+from cds_service.clinical.model import Answer, Citation, Ingredient, Line, NotApplicable, Phase, Rank, Remark, Used
 from cds_service.clinical.wording import quote
 
 _OTHER_PRODUCT = (NotApplicable("another product"),)
@@ -27,10 +17,7 @@ _WITHIN = (NotApplicable("the dose is within the ceiling"),)
 
 def _used(case: Case, dose: Decimal) -> tuple[Used, ...]:
     weight = (case.weight.used,) if case.weight.is_usable else ()
-    return (
-        Used("ordered dose", f"{doses.plain(dose)} mg", case.order.reference),
-        *weight,
-    )
+    return (Used("ordered dose", f"{doses.plain(dose)} mg", case.order.reference), *weight)
 
 
 def _over(case: Case, dose: Decimal, text: str) -> Line:
@@ -46,11 +33,7 @@ def _check(case: Case, advice: str = "") -> tuple[Answer, ...]:
         return _NO_DOSE
     if dose > ceiling.mg:
         return (
-            _over(
-                case,
-                dose,
-                f"Ordered dose {doses.plain(dose)} mg is above the ceiling of {ceiling.shown}.{advice}",
-            ),
+            _over(case, dose, f"Ordered dose {doses.plain(dose)} mg is above the ceiling of {ceiling.shown}.{advice}"),
         )
     if ceiling.missing_weight:
         return (_weight_needed(case, ceiling),)
@@ -70,30 +53,37 @@ def _is(case: Case, *ingredients: Ingredient) -> bool:
 
 
 def _evaluate_fcm(case: Case) -> tuple[Answer, ...]:
-    if not _is(case, Ingredient.FCM):
-        return _OTHER_PRODUCT
-    answers = _check(case)
-    return _check_eu(case, answers) if case.label == "eu" else answers
+    return _check(case) if _is(case, Ingredient.FCM) else _OTHER_PRODUCT
 
 
-def _check_eu(case: Case, answers: tuple[Answer, ...]) -> tuple[Answer, ...]:
+_US_LABEL = (NotApplicable("the label profile is the US one"),)
+
+
+def _evaluate_eu(case: Case) -> tuple[Answer, ...]:
     """EU texts: at most 1000 mg per week, and above 15 mg/kg by infusion only (E1)."""
-    dose, kilograms = case.dose_mg, doses.weight_kg(case.weight)
-    if dose is None or any(
-        isinstance(answer, Line) and answer.makes_warning for answer in answers
-    ):
-        return answers
+    if case.label != "eu":
+        return _US_LABEL
+    dose = case.dose_mg
+    if not _is(case, Ingredient.FCM) or dose is None:
+        return _NO_DOSE
     given = _given_this_week(case)
     if given and given + dose > order_dose.FCM_MOST_MG:
         text = (
-            f"Ordered dose {doses.plain(dose)} mg and {doses.plain(given)} mg given in the week before are together above "
-            f"{order_dose.FCM_MOST_MG} mg per week (EU label)."
+            f"Ordered dose {doses.plain(dose)} mg and {doses.plain(given)} mg given in the week before are together "
+            f"above {order_dose.FCM_MOST_MG} mg per week (EU label)."
         )
         return (_over(case, dose, text),)
-    if kilograms is not None and dose > order_dose.FCM_MG_PER_KG * kilograms:
+    if _is_for_infusion_only(case, dose):
         text = f"Above {order_dose.FCM_MG_PER_KG} mg/kg the EU label allows an infusion, not an injection."
         return (Line(Rank.PRODUCT, text, "above the ceiling of an injection"),)
-    return answers
+    return _WITHIN
+
+
+def _is_for_infusion_only(case: Case, dose: Decimal) -> bool:
+    kilograms, ceiling = doses.weight_kg(case.weight), doses.dose_ceiling(case)
+    if kilograms is None or ceiling is None:
+        return False
+    return order_dose.FCM_MG_PER_KG * kilograms < dose <= ceiling.mg
 
 
 def _given_this_week(case: Case) -> Decimal:
@@ -102,8 +92,7 @@ def _given_this_week(case: Case) -> Decimal:
         (
             dose.least_mg
             for dose in case.doses
-            if dose.ingredient is Ingredient.FCM
-            and (when - dose.day).days < order_dose.EU_WEEK_DAYS
+            if dose.ingredient is Ingredient.FCM and (when - dose.day).days < order_dose.EU_WEEK_DAYS
         ),
         Decimal(0),
     )
@@ -121,8 +110,8 @@ def _evaluate_dextran(case: Case) -> tuple[Answer, ...]:
     if dose <= order_dose.DEXTRAN_MOST_MG:
         return _WITHIN
     text = (
-        f"Ordered dose {doses.plain(dose)} mg is above the label maximum of {order_dose.DEXTRAN_MOST_MG} mg per day: a single "
-        f"{order_dose.DEXTRAN_TRIED_MG} mg infusion is off-label practice."
+        f"Ordered dose {doses.plain(dose)} mg is above the label maximum of {order_dose.DEXTRAN_MOST_MG} mg per day: a "
+        f"single {order_dose.DEXTRAN_TRIED_MG} mg infusion is off-label practice."
     )
     if dose > order_dose.DEXTRAN_TRIED_MG:
         text += " It is also above the doses tried in RLS."
@@ -146,7 +135,7 @@ def _evaluate_small_doses(case: Case) -> tuple[Answer, ...]:
     return _check(case, " A course takes several visits.")
 
 
-# ------------------------------------------------------------------------------ R-04: a dose that is absent or unreadable
+# ------------------------------------------------------------------------ R-04: a dose that is absent or unreadable
 
 _DOSE_KNOWN = (NotApplicable("the dose can be read"),)
 
@@ -157,27 +146,10 @@ def _evaluate_unknown_dose(case: Case) -> tuple[Answer, ...]:
         return _DOSE_KNOWN
     problem = _problem(case)
     ceiling = doses.dose_ceiling(case)
-    limit = (
-        f"The ceiling is {ceiling.shown}."
-        if ceiling
-        else "Without a named product no ceiling can be given."
-    )
+    limit = f"The ceiling is {ceiling.shown}." if ceiling else "Without a named product no ceiling can be given."
     if case.is_signing:
-        return (
-            Line(
-                Rank.DOSE,
-                f"{problem} {limit}",
-                "dose absent or unreadable at signing",
-                makes_warning=True,
-            ),
-        )
-    return (
-        Remark(
-            "product",
-            f"{problem} {limit} It is checked again at signing.",
-            "dose not known yet",
-        ),
-    )
+        return (Line(Rank.DOSE, f"{problem} {limit}", "dose absent or unreadable at signing", makes_warning=True),)
+    return (Remark("product", f"{problem} {limit} It is checked again at signing.", "dose not known yet"),)
 
 
 def _problem(case: Case) -> str:
@@ -196,15 +168,7 @@ def _ceiling_rule(
     evaluate: Callable[[Case], tuple[Answer, ...]],
     *thresholds: Threshold,
 ) -> Rule:
-    return Rule(
-        rule_id,
-        title,
-        Phase.TEXT,
-        sources,
-        ("order", "weight", "label"),
-        evaluate,
-        thresholds,
-    )
+    return Rule(rule_id, title, Phase.TEXT, sources, ("order", "weight", "label"), evaluate, thresholds)
 
 
 RULES: tuple[Rule, ...] = (
@@ -222,11 +186,21 @@ RULES: tuple[Rule, ...] = (
         (F1, E1),
         _evaluate_fcm,
         Threshold("at most, per weight", order_dose.FCM_MG_PER_KG, "mg/kg"),
-        Threshold(
-            "at most, per weight, EU label", order_dose.FCM_EU_MG_PER_KG, "mg/kg"
-        ),
+        Threshold("at most, per weight, EU label", order_dose.FCM_EU_MG_PER_KG, "mg/kg"),
         Threshold("at most", order_dose.FCM_MOST_MG, "mg"),
-        Threshold("EU label, at most 1000 mg in", order_dose.EU_WEEK_DAYS, "days"),
+    ),
+    Rule(
+        "R-32 (EU)",
+        "Ferric carboxymaltose by EU label: ceiling of a week and of an injection",
+        Phase.TEXT,
+        (E1,),
+        ("order", "weight", "label", "dose_records"),
+        _evaluate_eu,
+        (
+            Threshold("at most in a week", order_dose.FCM_MOST_MG, "mg"),
+            Threshold("a week is", order_dose.EU_WEEK_DAYS, "days"),
+            Threshold("as an injection at most", order_dose.FCM_MG_PER_KG, "mg/kg"),
+        ),
     ),
     _ceiling_rule(
         "R-33 (dose)",
@@ -258,16 +232,8 @@ RULES: tuple[Rule, ...] = (
         (F5,),
         _evaluate_small_doses,
         Threshold("iron sucrose, at most", order_dose.SUCROSE_MOST_MG, "mg"),
-        Threshold(
-            "iron sucrose in hemodialysis, at most",
-            order_dose.SUCROSE_HEMODIALYSIS_MOST_MG,
-            "mg",
-        ),
-        Threshold(
-            "iron sucrose in peritoneal dialysis, at most",
-            order_dose.SUCROSE_PERITONEAL_MOST_MG,
-            "mg",
-        ),
+        Threshold("iron sucrose in hemodialysis, at most", order_dose.SUCROSE_HEMODIALYSIS_MOST_MG, "mg"),
+        Threshold("iron sucrose in peritoneal dialysis, at most", order_dose.SUCROSE_PERITONEAL_MOST_MG, "mg"),
         Threshold("ferric gluconate, at most", order_dose.GLUCONATE_MOST_MG, "mg"),
     ),
 )

@@ -26,12 +26,8 @@ FERRITIN_BELOW = Threshold("ferritin below, in dialysis", Decimal(200), "ng/mL")
 TSAT_LOW = TSAT_ZONES[0]
 TSAT_BELOW = Threshold("TSAT below, in dialysis", TSAT_LOW.high or Decimal(0), "%")
 FERRITIN_LOW = Interval.below(Decimal(FERRITIN_BELOW.value))
-PROCEDURE_WITHIN = Threshold(
-    "a dialysis procedure counts for", dialysis.PROCEDURE_DAYS, "days"
-)
-FCM_CAUTION_ABOVE = Threshold(
-    "single dose of ferric carboxymaltose in hemodialysis", Decimal(200), "mg"
-)  # E1
+PROCEDURE_WITHIN = Threshold("a dialysis procedure counts for", dialysis.PROCEDURE_DAYS, "days")
+FCM_CAUTION_ABOVE = Threshold("single dose of ferric carboxymaltose in hemodialysis", Decimal(200), "mg")  # E1
 
 _NOT_IN_DIALYSIS = (NotApplicable("no end-stage kidney disease or dialysis on record"),)
 _BOTH_USABLE = (NotApplicable("ferritin and TSAT are usable"),)
@@ -46,11 +42,7 @@ def _evaluate_missing(case: Case) -> tuple[Answer, ...]:
         return _NOT_IN_DIALYSIS
     if case.ferritin.is_usable and case.tsat.is_usable:
         return _BOTH_USABLE
-    lacking = [
-        name
-        for name, reading in (("ferritin", case.ferritin), ("TSAT", case.tsat))
-        if not reading.is_usable
-    ]
+    lacking = [name for name, reading in (("ferritin", case.ferritin), ("TSAT", case.tsat)) if not reading.is_usable]
     say = (
         "In dialysis ferritin and TSAT are both needed.",
         *missing.explain_gaps(case),
@@ -61,11 +53,7 @@ def _evaluate_missing(case: Case) -> tuple[Answer, ...]:
             f"in dialysis, {' and '.join(lacking)} missing",
             f"{' and '.join(lacking)} needed",
             say,
-            tuple(
-                reading.used
-                for reading in (case.ferritin, case.tsat)
-                if reading.is_usable
-            ),
+            tuple(reading.used for reading in (case.ferritin, case.tsat) if reading.is_usable),
             offer_tests=missing.tests_to_order(case),
             tests_not_before=missing.tests_not_before(case),
         ),
@@ -82,9 +70,7 @@ def _evaluate_class(case: Case) -> tuple[Answer, ...]:
     bounds = f"ferritin below {FERRITIN_BELOW.value} ng/mL and TSAT below {TSAT_BELOW.value} %"
     say: tuple[str, ...]
     if case.ferritin.is_in(FERRITIN_LOW) and case.tsat.is_in(TSAT_LOW):
-        say = (
-            f"In dialysis ({_show(case)}) the guideline supports considering IV iron: {bounds}.",
-        )
+        say = (f"In dialysis ({_show(case)}) the guideline supports considering IV iron: {bounds}.",)
         certainty = "conditional recommendation for iron sucrose, moderate certainty"
         return (
             Verdict(
@@ -115,9 +101,7 @@ def _show(case: Case) -> str:
     entries = dialysis.find_entries(case.facts)
     if entries:
         return show_entries(entries)
-    days = sorted(
-        str(one.day) for one in dialysis.find_procedures(case.facts, case.as_of)
-    )
+    days = sorted(str(one.day) for one in dialysis.find_procedures(case.facts, case.as_of))
     return f"dialysis procedure of {days[-1]}"
 
 
@@ -125,10 +109,7 @@ def _use(case: Case) -> tuple[Used, ...]:
     procedures = dialysis.find_procedures(case.facts, case.as_of)
     return (
         *use_entries(dialysis.find_entries(case.facts)),
-        *(
-            Used("dialysis procedure", "", one.reference, str(one.day or ""))
-            for one in procedures
-        ),
+        *(Used("dialysis procedure", "", one.reference, str(one.day or "")) for one in procedures),
     )
 
 
@@ -142,9 +123,7 @@ def _evaluate_product(case: Case) -> tuple[Answer, ...]:
     if case.order.ingredient is not Ingredient.SUCROSE:
         parts.append("Iron sucrose is the product with guideline support in dialysis.")
     if _may_exceed_fcm_caution(case):
-        parts.append(
-            f"A product text cautions about single doses above {FCM_CAUTION_ABOVE.value} mg in hemodialysis."
-        )
+        parts.append(f"A product text cautions about single doses above {FCM_CAUTION_ABOVE.value} mg in hemodialysis.")
     return (Line(Rank.PRODUCT, " ".join(parts), "in dialysis", used=_use(case)),)
 
 

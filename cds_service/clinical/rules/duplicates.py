@@ -6,30 +6,16 @@ from decimal import Decimal
 from cds_service.clinical import doses
 from cds_service.clinical.case import Case, Rule, Threshold
 from cds_service.clinical.citations import DESIGN, H1
-from cds_service.clinical.model import (
-    Answer,
-    IronOrder,
-    Line,
-    NotApplicable,
-    Phase,
-    Rank,
-    Remark,
-    Used,
-)
-from cds_service.clinical.planned_course import SIGNED_DAYS, TEST_DOSE_MG
+from cds_service.clinical.model import Answer, IronOrder, Line, NotApplicable, Phase, Rank, Remark, Used
+from cds_service.clinical.order_dose import TEST_DOSE_MG
+from cds_service.clinical.planned_course import SIGNED_DAYS
 from cds_service.clinical.wording import quote
 
-SIGNED_WITHIN = Threshold(
-    "a signed order without an administration counts for", SIGNED_DAYS, "days"
-)
-TEST_DOSE = Threshold(
-    "a test dose is no duplicate: iron dextran at most", TEST_DOSE_MG, "mg"
-)
+SIGNED_WITHIN = Threshold("a signed order without an administration counts for", SIGNED_DAYS, "days")
+TEST_DOSE = Threshold("a test dose is no duplicate: iron dextran at most", TEST_DOSE_MG, "mg")
 
 _ALONE = (NotApplicable("no other parenteral-iron order that is open"),)
-ASK_FOR_DATES = (
-    "If they are doses of one planned course, consider writing the date of each."
-)
+ASK_FOR_DATES = "If they are doses of one planned course, consider writing the date of each."
 
 
 def _evaluate(case: Case) -> tuple[Answer, ...]:
@@ -51,25 +37,12 @@ def _duplicate(case: Case, others: Sequence[IronOrder]) -> Line:
     """R-52: makes the card a warning. The sum is of everything that can be read; the rest is named beside it."""
     together = (case.order, *others)
     named = "; ".join(_name(case, order) for order in others)
-    parts = [
-        f"Duplicate parenteral iron beside this order: {named}.",
-        _sum_up(case, together),
-    ]
-    of_product = [
-        order for order in others if order.ingredient is case.order.ingredient
-    ]
+    parts = [f"Duplicate parenteral iron beside this order: {named}.", _sum_up(case, together)]
+    of_product = [order for order in others if order.ingredient is case.order.ingredient]
     if of_product:
         parts.append(_why_no_course(case, of_product))
-    used = tuple(
-        Used("iron order", _amount(case, order), order.reference) for order in together
-    )
-    return Line(
-        Rank.DUPLICATE,
-        " ".join(parts),
-        "another open order of parenteral iron",
-        makes_warning=True,
-        used=used,
-    )
+    used = tuple(Used("iron order", _amount(case, order), order.reference) for order in together)
+    return Line(Rank.DUPLICATE, " ".join(parts), "another open order of parenteral iron", makes_warning=True, used=used)
 
 
 def _name(case: Case, order: IronOrder) -> str:
@@ -92,21 +65,16 @@ def _sum_up(case: Case, orders: Sequence[IronOrder]) -> str:
     totals = [(order, doses.order_total_mg(order, case.weight)) for order in orders]
     known = [total for _, total in totals if total is not None]
     unknown = [order for order, total in totals if total is None]
-    beside = (
-        f", and {', '.join(quote(order.name) for order in unknown)} without a readable dose"
-        if unknown
-        else ""
-    )
+    beside = f", and {', '.join(quote(order.name) for order in unknown)} without a readable dose" if unknown else ""
     return f"Together {doses.plain(sum(known, Decimal(0)))} mg{beside}."
 
 
 def _why_no_course(case: Case, others: Sequence[IronOrder]) -> str:
-    if any(
-        not doses.upcoming_dates(order, case.as_of) for order in (case.order, *others)
-    ):
+    if any(not doses.upcoming_dates(order, case.as_of) for order in (case.order, *others)):
         return ASK_FOR_DATES
     least = doses.label_interval(case.order.ingredient)
-    return f"Their planned dates do not make one course: doses {least} to {doses.COURSE_GAP_DAYS} days apart, within the course limit."
+    apart = f"{least} to {doses.COURSE_GAP_DAYS} days apart"
+    return f"Their planned dates do not make one course (doses {apart}, within the course limit)."
 
 
 def _planned_course(case: Case, mates: Sequence[IronOrder]) -> Remark:
@@ -119,16 +87,10 @@ def _planned_course(case: Case, mates: Sequence[IronOrder]) -> Remark:
     unknown = " as far as doses can be read" if None in totals else ""
     dates = ", ".join(
         when.isoformat()
-        for when in sorted(
-            when
-            for order in together
-            for when in doses.upcoming_dates(order, case.as_of)
-        )
+        for when in sorted(when for order in together for when in doses.upcoming_dates(order, case.as_of))
     )
     text = f"One planned course: {count} doses planned, {total} mg in all{unknown}{before} ({dates})."
-    return Remark(
-        "product", text, "orders of one product with dates that keep the label interval"
-    )
+    return Remark("product", text, "orders of one product with dates that keep the label interval")
 
 
 RULES: tuple[Rule, ...] = (

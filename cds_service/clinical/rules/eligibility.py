@@ -7,16 +7,7 @@ from decimal import Decimal
 from cds_service.clinical.case import Case, Rule, Threshold
 from cds_service.clinical.citations import A1, A2, A5, DESIGN, T3, T8
 from cds_service.clinical.interval import Interval
-from cds_service.clinical.model import (
-    Answer,
-    Citation,
-    Conclusion,
-    Line,
-    NotApplicable,
-    Phase,
-    Rank,
-    Verdict,
-)
+from cds_service.clinical.model import Answer, Citation, Conclusion, Line, NotApplicable, Phase, Rank, Verdict
 from cds_service.clinical.rules import missing, repeat
 from cds_service.clinical.zones import FERRITIN_ZONES, TSAT_ZONES
 
@@ -92,9 +83,7 @@ GREY_ZONE = Band(
     Conclusion.MAY_BENEFIT,
     "consensus only",
     "Consensus supports considering IV iron",
-    (
-        "Ferritin is above 75 and up to 100 ng/mL: by consensus IV iron, not oral iron, may be considered.",
-    ),
+    ("Ferritin is above 75 and up to 100 ng/mL: by consensus IV iron, not oral iron, may be considered.",),
     (A1, DESIGN),
 )
 REPLETE = Band(
@@ -125,25 +114,15 @@ def _limits(band: Band) -> tuple[Threshold, ...]:
 def _bounds(name: str, zone: Interval, unit: str) -> list[Threshold]:
     found = []
     if zone.low is not None:
-        found.append(
-            Threshold(
-                f"{name} {'at least' if zone.low_closed else 'above'}", zone.low, unit
-            )
-        )
+        found.append(Threshold(f"{name} {'at least' if zone.low_closed else 'above'}", zone.low, unit))
     if zone.high is not None:
-        found.append(
-            Threshold(
-                f"{name} {'at most' if zone.high_closed else 'below'}", zone.high, unit
-            )
-        )
+        found.append(Threshold(f"{name} {'at most' if zone.high_closed else 'below'}", zone.high, unit))
     return found
 
 
 def is_in_band(case: Case, band: Band) -> bool:
     """Both results usable, and both in their interval."""
-    return case.ferritin.is_in(band.ferritin) and (
-        band.tsat is None or case.tsat.is_in(band.tsat)
-    )
+    return case.ferritin.is_in(band.ferritin) and (band.tsat is None or case.tsat.is_in(band.tsat))
 
 
 # ------------------------------------------------------------------------------------------------------ R-17: ceiling
@@ -157,24 +136,12 @@ def _evaluate_ceiling(case: Case) -> tuple[Answer, ...]:
         return _BELOW_CEILING
     used = case.ferritin.used
     because = f"ferritin {used.shown} is {CEILING.ferritin.words()} ng/mL"
-    return (
-        Verdict(
-            CEILING.conclusion,
-            because,
-            CEILING.headline,
-            CEILING.say,
-            (used,),
-            certainty=CEILING.certainty,
-        ),
-    )
+    return (Verdict(CEILING.conclusion, because, CEILING.headline, CEILING.say, (used,), certainty=CEILING.certainty),)
 
 
 # -------------------------------------------------------------------------------------------------- R-22 to R-25: bands
 
-_OUTSIDE = {
-    band.rule_id: (NotApplicable(f"not both results in the range of {band.rule_id}"),)
-    for band in BANDS
-}
+_OUTSIDE = {band.rule_id: (NotApplicable(f"not both results in the range of {band.rule_id}"),) for band in BANDS}
 
 
 def _evaluate_band(case: Case, band: Band, *more: str) -> tuple[Answer, ...]:
@@ -183,16 +150,7 @@ def _evaluate_band(case: Case, band: Band, *more: str) -> tuple[Answer, ...]:
     ferritin, tsat = case.ferritin.used, case.tsat.used
     because = f"ferritin {ferritin.shown} and TSAT {tsat.shown}"
     say = (*band.say, *more)
-    return (
-        Verdict(
-            band.conclusion,
-            because,
-            band.headline,
-            say,
-            (ferritin, tsat),
-            certainty=band.certainty,
-        ),
-    )
+    return (Verdict(band.conclusion, because, band.headline, say, (ferritin, tsat), certainty=band.certainty),)
 
 
 def _evaluate_low_ferritin(case: Case) -> tuple[Answer, ...]:
@@ -201,17 +159,11 @@ def _evaluate_low_ferritin(case: Case) -> tuple[Answer, ...]:
 
 def _evaluate_low_tsat(case: Case) -> tuple[Answer, ...]:
     # Above 100 a low TSAT raises the question of functional iron deficiency.
-    return _evaluate_band(
-        case,
-        LOW_TSAT,
-        *([_ask_for_crp(case)] if case.ferritin.is_in(FERRITIN_MIDDLE) else []),
-    )
+    return _evaluate_band(case, LOW_TSAT, *([_ask_for_crp(case)] if case.ferritin.is_in(FERRITIN_MIDDLE) else []))
 
 
 def _ask_for_crp(case: Case) -> str:
-    known = (
-        f"CRP was {case.crp.shown}" if case.crp.is_usable else "consider checking CRP"
-    )
+    known = f"CRP was {case.crp.shown}" if case.crp.is_usable else "consider checking CRP"
     return f"Ferritin above 100 ng/mL with low TSAT: functional iron deficiency? {known[:1].upper()}{known[1:]}."
 
 
@@ -254,14 +206,8 @@ def _evaluate_ferritin_alone(case: Case) -> tuple[Answer, ...]:
 _STUDIES = ("ferritin", "tsat")
 
 
-def _band_rule(
-    band: Band,
-    evaluate: Callable[[Case], tuple[Answer, ...]],
-    phase: Phase = Phase.ELIGIBILITY,
-) -> Rule:
-    return Rule(
-        band.rule_id, band.title, phase, band.sources, _STUDIES, evaluate, _limits(band)
-    )
+def _band_rule(band: Band, evaluate: Callable[[Case], tuple[Answer, ...]], phase: Phase = Phase.ELIGIBILITY) -> Rule:
+    return Rule(band.rule_id, band.title, phase, band.sources, _STUDIES, evaluate, _limits(band))
 
 
 RULES: tuple[Rule, ...] = (

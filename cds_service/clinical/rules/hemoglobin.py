@@ -8,17 +8,11 @@ from cds_service.clinical.interval import Interval
 from cds_service.clinical.model import Answer, Line, NotApplicable, Phase, Rank, Remark
 from cds_service.clinical.rules.missing import HEMOGLOBIN_TESTS
 
-URGENT_BELOW = Threshold(
-    "urgent review below", Decimal(7), "g/dL"
-)  # R-29d, general knowledge
-REPLETION_BELOW = Threshold(
-    "repletion may be incomplete below", Decimal("12.5"), "g/dL"
-)  # R-29a, T6
+URGENT_BELOW = Threshold("urgent review below", Decimal(7), "g/dL")  # R-29d, general knowledge
+REPLETION_BELOW = Threshold("repletion may be incomplete below", Decimal("12.5"), "g/dL")  # R-29a, T6
 # R-29b, WHO.
 ANEMIA_MEN_BELOW = Threshold("anemia in men below", Decimal(13), "g/dL")
-ANEMIA_WOMEN_BELOW = Threshold(
-    "anemia in non-pregnant women, or sex not recorded, below", Decimal(12), "g/dL"
-)
+ANEMIA_WOMEN_BELOW = Threshold("anemia in non-pregnant women, or sex not recorded, below", Decimal(12), "g/dL")
 ANEMIA_PREGNANT_BELOW = Threshold("anemia in pregnancy below", Decimal(11), "g/dL")
 
 
@@ -41,15 +35,7 @@ def _evaluate_urgent(case: Case) -> tuple[Answer, ...]:
     if not reading.is_in(_URGENT):
         return _NOT_LOW
     text = f"Hemoglobin {reading.shown}: urgent clinical review."
-    return (
-        Line(
-            Rank.HEMOGLOBIN_CRITICAL,
-            text,
-            "hemoglobin below 7 g/dL",
-            makes_warning=True,
-            used=(reading.used,),
-        ),
-    )
+    return (Line(Rank.HEMOGLOBIN_CRITICAL, text, "hemoglobin below 7 g/dL", makes_warning=True, used=(reading.used,)),)
 
 
 def _evaluate_repletion(case: Case) -> tuple[Answer, ...]:
@@ -60,9 +46,7 @@ def _evaluate_repletion(case: Case) -> tuple[Answer, ...]:
         f"Hemoglobin {reading.shown}: repletion may be incomplete. If iron is given, consider a CBC after 4 to 8 "
         "weeks; more than 1000 mg may be needed, within the course limit of the label."
     )
-    return (
-        Line(Rank.HEMOGLOBIN, text, "hemoglobin below 12.5 g/dL", used=(reading.used,)),
-    )
+    return (Line(Rank.HEMOGLOBIN, text, "hemoglobin below 12.5 g/dL", used=(reading.used,)),)
 
 
 def anemia_zone(case: Case) -> Interval:
@@ -88,11 +72,7 @@ def _evaluate_absent(case: Case) -> tuple[Answer, ...]:
     if case.hemoglobin.is_usable:
         return _KNOWN
     text = "No usable hemoglobin: consider a CBC."
-    return (
-        Remark(
-            "next-step", text, case.hemoglobin.why_missing, offer_tests=HEMOGLOBIN_TESTS
-        ),
-    )
+    return (Remark("next-step", text, case.hemoglobin.why_missing, offer_tests=HEMOGLOBIN_TESTS),)
 
 
 _INPUTS = ("hemoglobin",)
@@ -125,12 +105,5 @@ RULES: tuple[Rule, ...] = (
         _evaluate_repletion,
         (REPLETION_BELOW,),
     ),
-    Rule(
-        "R-29c",
-        "No hemoglobin: a blood count is offered",
-        Phase.TEXT,
-        (DESIGN,),
-        _INPUTS,
-        _evaluate_absent,
-    ),
+    Rule("R-29c", "No hemoglobin: a blood count is offered", Phase.TEXT, (DESIGN,), _INPUTS, _evaluate_absent),
 )

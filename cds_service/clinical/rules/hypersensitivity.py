@@ -16,19 +16,13 @@ from cds_service.clinical.problem_list import find_active, show_entries, use_ent
 from cds_service.clinical.wording import quote
 
 ALLERGIC = frozenset({"asthma", "atopy"})
-IMMUNE = frozenset(
-    {"lupus", "rheumatoid-arthritis", "inflammatory-bowel-disease", "immune-disease"}
-)
+IMMUNE = frozenset({"lupus", "rheumatoid-arthritis", "inflammatory-bowel-disease", "immune-disease"})
 LIVER = frozenset({"liver-disease"})
-MANY_ALLERGIES = Threshold(
-    "many drug allergies from", 3, "active entries on different drugs"
-)
+MANY_ALLERGIES = Threshold("many drug allergies from", 3, "active entries on different drugs")
 
 # ------------------------------------------------------------------------------------------ hypersensitivity reactions
 
-_NOT_RAISED = (
-    NotApplicable("no allergic or immune disease and fewer than three drug allergies"),
-)
+_NOT_RAISED = (NotApplicable("no allergic or immune disease and fewer than three drug allergies"),)
 
 
 def find_drug_allergies(
@@ -54,10 +48,7 @@ def _evaluate_hypersensitivity(case: Case) -> tuple[Answer, ...]:
         reasons.append(f"{len(allergies)} active drug allergies")
         used = (
             *used,
-            *(
-                Used("allergy", quote(entry.name), entry.reference)
-                for entry in allergies
-            ),
+            *(Used("allergy", quote(entry.name), entry.reference) for entry in allergies),
         )
     text = f"Raised risk of a hypersensitivity reaction: {'; '.join(reasons)}. Consider closer observation."
     return (

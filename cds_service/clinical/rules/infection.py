@@ -24,9 +24,7 @@ from cds_service.clinical.problem_list import (
 
 SYSTEMIC = frozenset({"systemic-infection"})
 OTHER = frozenset({"active-infection"})
-OLD_AFTER = Threshold(
-    "the problem list is doubted when the entry is older than", 90, "days"
-)
+OLD_AFTER = Threshold("the problem list is doubted when the entry is older than", 90, "days")
 
 _NONE_SYSTEMIC = (NotApplicable("no active entry of a systemic infection"),)
 
@@ -41,9 +39,7 @@ def _evaluate_systemic(case: Case) -> tuple[Answer, ...]:
     ]
     old = tuple(entry for entry in entries if _is_old(entry, case.as_of))
     if old:
-        say.append(
-            f"More than {OLD_AFTER.value} days old: {show_entries(old)}. If resolved, correct the problem list."
-        )
+        say.append(f"More than {OLD_AFTER.value} days old: {show_entries(old)}. If resolved, correct the problem list.")
     because = "a systemic infection is active"
     return (
         Verdict(
@@ -57,41 +53,25 @@ def _evaluate_systemic(case: Case) -> tuple[Answer, ...]:
 
 
 def _is_old(entry: ConditionEntry, as_of: date) -> bool:
-    return entry.day is not None and (as_of - entry.day.last).days > int(
-        OLD_AFTER.value
-    )
+    return entry.day is not None and (as_of - entry.day.last).days > int(OLD_AFTER.value)
 
 
-_NO_CAUTION = (
-    NotApplicable("no other active infection, and no hedged entry of a systemic one"),
-)
+_NO_CAUTION = (NotApplicable("no other active infection, and no hedged entry of a systemic one"),)
 
 
 def _evaluate_other(case: Case) -> tuple[Answer, ...]:
     conditions = case.facts.conditions
-    other = tuple(
-        entry
-        for entry in find_active(conditions, OTHER)
-        if not SYSTEMIC & entry.concepts
-    )
-    hedged = tuple(
-        entry for entry in find_hedged(conditions, SYSTEMIC) if entry.is_active
-    )
+    other = tuple(entry for entry in find_active(conditions, OTHER) if not SYSTEMIC & entry.concepts)
+    hedged = tuple(entry for entry in find_hedged(conditions, SYSTEMIC) if entry.is_active)
     answers = []
     if other:
         text = f"Infection on record: {show_entries(other)}. Consider waiting until it has resolved."
         because = "an active infection that is not known to be systemic"
-        answers.append(
-            Line(Rank.INFECTION_OVERLOAD, text, because, used=use_entries(other))
-        )
+        answers.append(Line(Rank.INFECTION_OVERLOAD, text, because, used=use_entries(other)))
     if hedged:
         text = explain_hedged(hedged, "systemic infection")
-        because = (
-            "a systemic infection is named with a word of negation, family or screening"
-        )
-        answers.append(
-            Line(Rank.INFECTION_OVERLOAD, text, because, used=use_entries(hedged))
-        )
+        because = "a systemic infection is named with a word of negation, family or screening"
+        answers.append(Line(Rank.INFECTION_OVERLOAD, text, because, used=use_entries(hedged)))
     return tuple(answers) or _NO_CAUTION
 
 

@@ -23,9 +23,7 @@ TSAT_LOW, TSAT_MIDDLE, _ = TSAT_ZONES
 CRP_LIMIT = Threshold("CRP raised above", CRP_RAISED.low or Decimal(0), "mg/L")
 
 _NO_SIGN = (NotApplicable("no sign of inflammation on record"),)
-_NOT_FUNCTIONAL = (
-    NotApplicable("ferritin not above 75 and below 300 ng/mL with TSAT below 20 %"),
-)
+_NOT_FUNCTIONAL = (NotApplicable("ferritin not above 75 and below 300 ng/mL with TSAT below 20 %"),)
 _NO_EFFECT = (NotApplicable("inflammation changes nothing at this ferritin and TSAT"),)
 
 
@@ -52,11 +50,7 @@ def _evaluate_effect(case: Case) -> tuple[Answer, ...]:
         return _NO_SIGN
     if case.ferritin.is_in(FERRITIN_LOW):
         text = f"low despite signs of inflammation ({_signs(case)})"
-        return (
-            Remark(
-                "ferritin", text, "ferritin 75 ng/mL or less with signs of inflammation"
-            ),
-        )
+        return (Remark("ferritin", text, "ferritin 75 ng/mL or less with signs of inflammation"),)
     meaning = _find_meaning(case)
     if not meaning:
         return _NO_EFFECT

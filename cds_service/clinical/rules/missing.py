@@ -6,11 +6,7 @@ from cds_service.clinical.case import Case, Rule, Threshold
 from cds_service.clinical.citations import A1, DESIGN
 from cds_service.clinical.model import Answer, Conclusion, NotApplicable, Phase, Verdict
 from cds_service.clinical.reading import SetAside, show_day, show_result, use_result
-from cds_service.clinical.results import (
-    OVERLOAD_DAYS,
-    OVERLOAD_FROM,
-    points_to_overload,
-)
+from cds_service.clinical.results import OVERLOAD_DAYS, OVERLOAD_FROM, points_to_overload
 from cds_service.clinical.specimen_time import BLACKOUT_DAYS
 from cds_service.clinical.wording import quote
 from cds_service.clinical.zones import FERRITIN_ZONES, TSAT_ZONES
@@ -49,11 +45,7 @@ def tests_not_before(case: Case) -> date | None:
 
 def explain_gaps(case: Case) -> tuple[str, ...]:
     """One sentence per missing result, and the day on which a new one can be read."""
-    gaps = (
-        _sentence(reading.why_missing)
-        for reading in (case.ferritin, case.tsat)
-        if not reading.is_usable
-    )
+    gaps = (_sentence(reading.why_missing) for reading in (case.ferritin, case.tsat) if not reading.is_usable)
     return (*gaps, *_explain_wait(case))
 
 
@@ -62,21 +54,15 @@ def _explain_wait(case: Case) -> tuple[str, ...]:
     wait = tests_not_before(case)
     if wait is None:
         return ()
-    return (
-        f"Iron was given recently: iron studies can be interpreted from {wait.isoformat()}, not before.",
-    )
+    return (f"Iron was given recently: iron studies can be interpreted from {wait.isoformat()}, not before.",)
 
 
 def _sentence(clause: str) -> str:
     return f"{clause[:1].upper()}{clause[1:]}."
 
 
-def _incomplete(
-    case: Case, because: str, headline: str, *more: str
-) -> tuple[Answer, ...]:
-    used = tuple(
-        reading.used for reading in (case.ferritin, case.tsat) if reading.is_usable
-    )
+def _incomplete(case: Case, because: str, headline: str, *more: str) -> tuple[Answer, ...]:
+    used = tuple(reading.used for reading in (case.ferritin, case.tsat) if reading.is_usable)
     return (
         Verdict(
             Conclusion.INSUFFICIENT_DATA,
@@ -103,19 +89,10 @@ def _evaluate_no_tsat(case: Case) -> tuple[Answer, ...]:
         return _IN_DIALYSIS
     if case.tsat.is_usable:
         return _COMPLETE
-    if (
-        not case.ferritin.is_usable
-        or case.ferritin.is_in(FERRITIN_LOW)
-        or case.ferritin.is_in(FERRITIN_HIGH)
-    ):
+    if not case.ferritin.is_usable or case.ferritin.is_in(FERRITIN_LOW) or case.ferritin.is_in(FERRITIN_HIGH):
         return _OTHER_PART
     because = f"ferritin {case.ferritin.shown} cannot decide without TSAT"
-    return _incomplete(
-        case,
-        because,
-        "TSAT needed",
-        "Ferritin alone cannot decide between 75 and 300 ng/mL.",
-    )
+    return _incomplete(case, because, "TSAT needed", "Ferritin alone cannot decide between 75 and 300 ng/mL.")
 
 
 def _evaluate_no_ferritin(case: Case) -> tuple[Answer, ...]:
@@ -140,9 +117,7 @@ def _evaluate_neither(case: Case) -> tuple[Answer, ...]:
         return _IN_DIALYSIS
     if case.ferritin.is_usable or case.tsat.is_usable:
         return _OTHER_PART
-    return _incomplete(
-        case, "neither ferritin nor TSAT is usable", "ferritin and TSAT needed"
-    )
+    return _incomplete(case, "neither ferritin nor TSAT is usable", "ferritin and TSAT needed")
 
 
 # ------------------------------------------------------------------------------------- R-26e: hints of a high TSAT
@@ -176,41 +151,16 @@ def _evaluate_hint(case: Case) -> tuple[Answer, ...]:
 
 
 def _show_hint(hint: SetAside) -> str:
-    shown = (
-        quote(hint.result.recorded)
-        if hint.result.likely_percent is not None
-        else show_result(hint.result)
-    )
+    shown = quote(hint.result.recorded) if hint.result.likely_percent is not None else show_result(hint.result)
     return f"{shown} of {show_day(hint.result.day)} {hint.why}"
 
 
 _STUDIES = ("ferritin", "tsat")
 
 RULES: tuple[Rule, ...] = (
-    Rule(
-        "R-26d",
-        "Neither ferritin nor TSAT is usable",
-        Phase.MISSING,
-        (A1, DESIGN),
-        _STUDIES,
-        _evaluate_neither,
-    ),
-    Rule(
-        "R-26c",
-        "TSAT cannot decide without ferritin",
-        Phase.MISSING,
-        (A1, DESIGN),
-        _STUDIES,
-        _evaluate_no_ferritin,
-    ),
-    Rule(
-        "R-26b",
-        "Ferritin above 75 needs a TSAT",
-        Phase.MISSING,
-        (A1, DESIGN),
-        _STUDIES,
-        _evaluate_no_tsat,
-    ),
+    Rule("R-26d", "Neither ferritin nor TSAT is usable", Phase.MISSING, (A1, DESIGN), _STUDIES, _evaluate_neither),
+    Rule("R-26c", "TSAT cannot decide without ferritin", Phase.MISSING, (A1, DESIGN), _STUDIES, _evaluate_no_ferritin),
+    Rule("R-26b", "Ferritin above 75 needs a TSAT", Phase.MISSING, (A1, DESIGN), _STUDIES, _evaluate_no_tsat),
     Rule(
         "R-26e",
         "A set-aside TSAT that points to 45 % or more is repeated first",

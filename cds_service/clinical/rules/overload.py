@@ -1,4 +1,4 @@
-"""Iron where it does harm: overload disorders, anemias that do not use iron, a high transferrin saturation (R-15, R-16)."""
+"""Iron where it does harm: overload disorders, anemias that do not use iron, a high TSAT (R-15, R-15a, R-16)."""
 
 from cds_service.clinical.case import Case, Rule, Threshold
 from cds_service.clinical.citations import A2, DESIGN, E1, F3, F4, F5, P3, P7
@@ -37,18 +37,12 @@ def is_resolved(entry: ConditionEntry) -> bool:
     return entry.clinical_status == "resolved"
 
 
-_NO_OVERLOAD = (
-    NotApplicable("no entry of an iron overload disorder, save perhaps a resolved one"),
-)
+_NO_OVERLOAD = (NotApplicable("no entry of an iron overload disorder, save perhaps a resolved one"),)
 _NO_PORPHYRIA = (NotApplicable("no active porphyria cutanea tarda"),)
 
 
 def _evaluate_overload(case: Case) -> tuple[Answer, ...]:
-    entries = tuple(
-        entry
-        for entry in find_counting(case.facts.conditions, OVERLOAD)
-        if not is_resolved(entry)
-    )
+    entries = tuple(entry for entry in find_counting(case.facts.conditions, OVERLOAD) if not is_resolved(entry))
     if not entries:
         return _NO_OVERLOAD
     say = (
@@ -75,11 +69,7 @@ def _evaluate_porphyria(case: Case) -> tuple[Answer, ...]:
         "Refilling the iron stores can bring it back; a product text advises against parenteral iron here.",
         "Consider the opinion of the specialist who treats the porphyria.",
     )
-    return (
-        _stop(
-            "porphyria cutanea tarda is active", "porphyria cutanea tarda", say, entries
-        ),
-    )
+    return (_stop("porphyria cutanea tarda is active", "porphyria cutanea tarda", say, entries),)
 
 
 def _stop(
@@ -88,29 +78,19 @@ def _stop(
     say: tuple[str, ...],
     entries: tuple[ConditionEntry, ...],
 ) -> Verdict:
-    return Verdict(
-        Conclusion.CONTRAINDICATED, because, headline, say, use_entries(entries)
-    )
+    return Verdict(Conclusion.CONTRAINDICATED, because, headline, say, use_entries(entries))
 
 
 # ----------------------------------------------------------------------------------------- R-15: entries that only warn
 
-_NO_CAUTION = (
-    NotApplicable(
-        "no resolved, hedged or unspecific entry about iron overload or porphyria"
-    ),
-)
+_NO_CAUTION = (NotApplicable("no resolved, hedged or unspecific entry about iron overload or porphyria"),)
 
 
 def _evaluate_cautions(case: Case) -> tuple[Answer, ...]:
     conditions = case.facts.conditions
     over = (
         *(entry for entry in find_counting(conditions, OVERLOAD) if is_resolved(entry)),
-        *(
-            entry
-            for entry in find_counting(conditions, PORPHYRIA)
-            if not entry.is_active
-        ),
+        *(entry for entry in find_counting(conditions, PORPHYRIA) if not entry.is_active),
     )
     hedged = find_hedged(conditions, OVERLOAD | PORPHYRIA)
     unclear = find_active(conditions, PORPHYRIA_UNSPECIFIC)
@@ -121,14 +101,10 @@ def _evaluate_cautions(case: Case) -> tuple[Answer, ...]:
             f"Iron overload disorder or porphyria cutanea tarda in the past: {show_entries(over)}. "
             "Consider whether it is really over; an active one would stop this order."
         )
-        answers.append(
-            _caution(text, "an entry that would stop is no longer active", over)
-        )
+        answers.append(_caution(text, "an entry that would stop is no longer active", over))
     if hedged:
         text = explain_hedged(hedged, "iron overload disorder")
-        answers.append(
-            _caution(text, "named with a word of negation, family or screening", hedged)
-        )
+        answers.append(_caution(text, "named with a word of negation, family or screening", hedged))
     if unclear:
         text = f"Porphyria of unstated type: {show_entries(unclear)}. Porphyria cutanea tarda would stop this order."
         answers.append(_caution(text, "the type of porphyria is not stated", unclear))
@@ -141,9 +117,7 @@ def _caution(text: str, because: str, entries: tuple[ConditionEntry, ...]) -> Li
 
 # ------------------------------------------------------------------------------------------- R-15a: other anemias
 
-_NO_OTHER_ANEMIA = (
-    NotApplicable("no active thalassemia, sideroblastic or hemolytic anemia"),
-)
+_NO_OTHER_ANEMIA = (NotApplicable("no active thalassemia, sideroblastic or hemolytic anemia"),)
 
 
 def _evaluate_anemia_cap(case: Case) -> tuple[Answer, ...]:
@@ -151,9 +125,7 @@ def _evaluate_anemia_cap(case: Case) -> tuple[Answer, ...]:
     if not entries:
         return _NO_OTHER_ANEMIA
     say = (f"The support is weaker: {show_entries(entries)} on record.",)
-    return (
-        Cap("an anemia that may not be from lack of iron", say, use_entries(entries)),
-    )
+    return (Cap("an anemia that may not be from lack of iron", say, use_entries(entries)),)
 
 
 def _evaluate_anemia_line(case: Case) -> tuple[Answer, ...]:

@@ -48,25 +48,17 @@ RISKS = frozenset(
         *("malnutrition", "osteoporosis", "osteomalacia"),
     }
 )
-DEFAULT_LIMIT = Threshold(
-    "phosphate low below, by default", PHOSPHATE_DEFAULT_LIMIT, "mg/dL"
-)
+DEFAULT_LIMIT = Threshold("phosphate low below, by default", PHOSPHATE_DEFAULT_LIMIT, "mg/dL")
 _CREDIBLE = units.CREDIBLE_PHOSPHATE_LIMIT
-CREDIBLE_FROM = Threshold(
-    "a laboratory's lower limit is taken from", _CREDIBLE.low or Decimal(0), "mg/dL"
-)
-CREDIBLE_TO = Threshold(
-    "a laboratory's lower limit is taken up to", _CREDIBLE.high or Decimal(0), "mg/dL"
-)
-REPEAT_WITHIN = Threshold(
-    "a repeat course of ferric carboxymaltose within", 92, "days"
-)  # R-42: three months
+CREDIBLE_FROM = Threshold("a laboratory's lower limit is taken from", _CREDIBLE.low or Decimal(0), "mg/dL")
+CREDIBLE_TO = Threshold("a laboratory's lower limit is taken up to", _CREDIBLE.high or Decimal(0), "mg/dL")
+REPEAT_WITHIN = Threshold("a repeat course of ferric carboxymaltose within", 92, "days")  # R-42: three months
 
 # -------------------------------------------------------------------------------------------- R-21: phosphate is low
 
 
 def find_low(case: Case) -> Result | None:
-    """The phosphate that stops: the latest usable one; as for other stops a newer unreadable one does not undo it (R-13a)."""
+    """The latest usable phosphate if it is low; as for other stops a newer unreadable one does not undo it (R-13a)."""
     result = case.phosphate.for_stops
     return result if result is not None and find_phosphate_zone(result) == LOW else None
 
@@ -80,12 +72,7 @@ def find_uncorrected(case: Case) -> tuple[ConditionEntry, ...]:
 def _is_corrected(case: Case, entry: ConditionEntry) -> bool:
     """A usable phosphate that is not low, drawn on or after the recorded date; without dates it cannot be shown."""
     result = case.phosphate.chosen
-    if (
-        result is None
-        or result.day is None
-        or entry.day is None
-        or find_phosphate_zone(result) != NOT_LOW
-    ):
+    if result is None or result.day is None or entry.day is None or find_phosphate_zone(result) != NOT_LOW:
         return False
     return result.day.first >= entry.day.last
 
@@ -96,26 +83,18 @@ def _find_reasons(case: Case) -> tuple[list[str], tuple[Used, ...]]:
     used: tuple[Used, ...] = ()
     low = find_low(case)
     if low:
-        say.append(
-            f"Phosphate {show_result(low)} ({show_day(low.day)}) is low: {_explain_limit(low)}."
-        )
+        say.append(f"Phosphate {show_result(low)} ({show_day(low.day)}) is low: {_explain_limit(low)}.")
         used = (use_result(low),)
     entries = find_uncorrected(case)
     if entries:
-        say.append(
-            f"Hypophosphatemia on record, no later normal phosphate: {show_entries(entries)}."
-        )
+        say.append(f"Hypophosphatemia on record, no later normal phosphate: {show_entries(entries)}.")
         used = (*used, *use_entries(entries))
     return say, used
 
 
 def _explain_limit(low: Result) -> str:
     limit = phosphate_limit(low)
-    whose = (
-        "the laboratory's lower limit"
-        if limit == low.lower_limit
-        else "the default lower limit"
-    )
+    whose = "the laboratory's lower limit" if limit == low.lower_limit else "the default lower limit"
     if low.value is not None and low.value.high is not None and low.value.high < limit:
         return f"below {units.display('phosphate', limit)}, {whose}"
     return f"flagged by the laboratory or below {units.display('phosphate', limit)}, {whose}"
@@ -123,12 +102,10 @@ def _explain_limit(low: Result) -> str:
 
 _OTHER_PRODUCT = (NotApplicable("the order is not ferric carboxymaltose"),)
 _NAMED = (NotApplicable("the product is named"),)
-_PHOSPHATE_FINE = (
-    NotApplicable(
-        "no usable phosphate is low, and no hypophosphatemia is left uncorrected"
-    ),
+_PHOSPHATE_FINE = (NotApplicable("no usable phosphate is low, and no hypophosphatemia is left uncorrected"),)
+CORRECT_FIRST = (
+    "Consider correcting phosphate first, or a product other than ferric carboxymaltose, with weaker evidence in RLS."
 )
-CORRECT_FIRST = "Consider correcting phosphate first, or a product other than ferric carboxymaltose; the evidence of those in RLS is weaker."
 
 
 def _evaluate_low(case: Case) -> tuple[Answer, ...]:
@@ -167,19 +144,13 @@ def _evaluate_unnamed(case: Case) -> tuple[Answer, ...]:
     )
 
 
-_NOT_HEDGED = (
-    NotApplicable("no hedged entry of hypophosphatemia, or another product"),
-)
+_NOT_HEDGED = (NotApplicable("no hedged entry of hypophosphatemia, or another product"),)
 
 
 def _evaluate_hedged(case: Case) -> tuple[Answer, ...]:
     if case.order.ingredient not in (Ingredient.FCM, None):
         return _NOT_HEDGED
-    entries = tuple(
-        entry
-        for entry in find_hedged(case.facts.conditions, HYPOPHOSPHATEMIA)
-        if entry.is_active
-    )
+    entries = tuple(entry for entry in find_hedged(case.facts.conditions, HYPOPHOSPHATEMIA) if entry.is_active)
     if not entries:
         return _NOT_HEDGED
     because = "hypophosphatemia is named with a word of negation, family or screening"
@@ -193,19 +164,13 @@ BOXED_WARNING = (
     "Boxed warning of ferric carboxymaltose (labels of 2026): severe, prolonged hypophosphatemia with osteomalacia and "
     "fractures; phosphate fell below 2.0 mg/dL by day 35 in about 74 to 75 %, with ferric derisomaltose in about 8 %."
 )
-_NO_RISK = (
-    NotApplicable(
-        "no repeat course within 92 days and no risk factor for low phosphate"
-    ),
-)
+_NO_RISK = (NotApplicable("no repeat course within 92 days and no risk factor for low phosphate"),)
 
 
 def _evaluate_boxed_warning(case: Case) -> tuple[Answer, ...]:
     if case.order.ingredient is not Ingredient.FCM:
         return _OTHER_PRODUCT
-    return (
-        Line(Rank.BOXED_WARNING, BOXED_WARNING, "the order is ferric carboxymaltose"),
-    )
+    return (Line(Rank.BOXED_WARNING, BOXED_WARNING, "the order is ferric carboxymaltose"),)
 
 
 def _evaluate_check(case: Case) -> tuple[Answer, ...]:
@@ -232,9 +197,7 @@ def _say_repeat(case: Case) -> str:
     """The next dose of a running course is no repeat course. A dose of unnamed iron may have been this product."""
     if case.earlier_iron.relation is Relation.NEXT_DOSE:
         return ""
-    days = [
-        dose.day for dose in case.doses if dose.ingredient in (Ingredient.FCM, None)
-    ]
+    days = [dose.day for dose in case.doses if dose.ingredient in (Ingredient.FCM, None)]
     if not days or (case.as_of - max(days)).days > int(REPEAT_WITHIN.value):
         return ""
     return f"repeat course within three months, last dose {max(days)}"

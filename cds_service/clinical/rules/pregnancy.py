@@ -22,9 +22,7 @@ from cds_service.clinical.problem_list import explain_hedged, find_hedged, use_e
 
 PREGNANCY = frozenset({"pregnancy"})
 
-FOURTEEN_WEEKS = Threshold(
-    "first trimester below", pregnancy.FOURTEEN_WEEKS_DAYS, "days of gestation"
-)
+FOURTEEN_WEEKS = Threshold("first trimester below", pregnancy.FOURTEEN_WEEKS_DAYS, "days of gestation")
 _AGE_LIMITS = (
     Threshold("term", pregnancy.TERM_DAYS, "days of gestation"),
     Threshold("no gestational age above", pregnancy.LONGEST_DAYS, "days"),
@@ -80,9 +78,7 @@ def _say_pregnant(case: Case) -> str:
 def _is_unconfirmed(case: Case) -> bool:
     """Nothing but problem-list entries marked as unconfirmed says so."""
     entries = {entry.reference: entry for entry in case.facts.conditions}
-    return all(
-        _is_doubtful(entries.get(one.reference)) for one in case.pregnancy.current
-    )
+    return all(_is_doubtful(entries.get(one.reference)) for one in case.pregnancy.current)
 
 
 def _is_doubtful(entry: ConditionEntry | None) -> bool:
@@ -107,14 +103,8 @@ def _use(case: Case) -> tuple[Used, ...]:
     used = [Used("pregnancy", "pregnant", newest.reference, str(newest.day or ""))]
     dated_by = state.dating.source
     if dated_by is not None:
-        shown = (
-            str(state.dating.stage)
-            if state.age_days is None
-            else show_age(state.age_days)
-        )
-        used.append(
-            Used("gestational age", shown, dated_by.reference, str(dated_by.day or ""))
-        )
+        shown = str(state.dating.stage) if state.age_days is None else show_age(state.age_days)
+        used.append(Used("gestational age", shown, dated_by.reference, str(dated_by.day or "")))
     return tuple(used)
 
 
@@ -150,9 +140,7 @@ def _evaluate_early(case: Case) -> tuple[Answer, ...]:
 def _evaluate_later(case: Case) -> tuple[Answer, ...]:
     if case.pregnancy.stage is not Stage.LATER:
         return _NOT_LATER
-    say = (
-        "The support is weaker: the guideline's evidence in adults did not address pregnancy.",
-    )
+    say = ("The support is weaker: the guideline's evidence in adults did not address pregnancy.",)
     return (Cap("pregnant, 14w0d or more", say, _use(case)),)
 
 
@@ -188,11 +176,7 @@ def _evaluate_unknown_age(case: Case) -> tuple[Answer, ...]:
 
 # ----------------------------------------------------------------------------------------- R-20d: status not certain
 
-_STATUS_CERTAIN = (
-    NotApplicable(
-        "pregnant, or status on record, or not asked for at this age and sex"
-    ),
-)
+_STATUS_CERTAIN = (NotApplicable("pregnant, or status on record, or not asked for at this age and sex"),)
 
 
 def _evaluate_status(case: Case) -> tuple[Answer, ...]:
@@ -202,11 +186,7 @@ def _evaluate_status(case: Case) -> tuple[Answer, ...]:
     answers = []
     if state.lapsed:
         answers.append(_name_lapsed(state.lapsed))
-    hedged = tuple(
-        entry
-        for entry in find_hedged(case.facts.conditions, PREGNANCY)
-        if entry.is_active
-    )
+    hedged = tuple(entry for entry in find_hedged(case.facts.conditions, PREGNANCY) if entry.is_active)
     if hedged:
         because = "pregnancy is named with a word of negation, family or screening"
         answers.append(
@@ -229,9 +209,7 @@ def _name_lapsed(lapsed: tuple[PregnancyEvidence, ...]) -> Line:
         f"Pregnancy was recorded on {newest.day} ({_SOURCES[newest.source]}), more than {pregnancy.EVIDENCE_DAYS} days "
         "ago, so it is not counted. If it is over, correct the record."
     )
-    used = tuple(
-        Used("pregnancy", "lapsed", one.reference, str(one.day or "")) for one in lapsed
-    )
+    used = tuple(Used("pregnancy", "lapsed", one.reference, str(one.day or "")) for one in lapsed)
     return Line(Rank.PREGNANCY, text, "the evidence of pregnancy has lapsed", used=used)
 
 

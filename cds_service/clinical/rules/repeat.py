@@ -8,37 +8,16 @@ from cds_service.clinical.case import Case, Rule, Threshold
 from cds_service.clinical.citations import A2, DESIGN, T8, T11, T12
 from cds_service.clinical.doses import Relation
 from cds_service.clinical.interval import Interval
-from cds_service.clinical.model import (
-    Answer,
-    Cap,
-    Conclusion,
-    Line,
-    NotApplicable,
-    Phase,
-    Rank,
-    Remark,
-    Used,
-    Verdict,
-)
+from cds_service.clinical.model import Answer, Cap, Conclusion, Line, NotApplicable, Phase, Rank, Remark, Used, Verdict
 from cds_service.clinical.response import Response, ResponseRecord, assess_response
-from cds_service.clinical.rules import next_dose
+from cds_service.clinical.rules import next_dose, timing
 from cds_service.clinical.zones import FERRITIN_ZONES, TSAT_ZONES
 
-REPEAT_FROM = Threshold(
-    "a repeat can be considered from", 84, "days after the latest dose"
-)  # R-40, A2: 12 weeks
-JUDGE_FROM = Threshold(
-    "results can be judged from", 56, "days after the latest dose"
-)  # R-40a, R-09
-EXCEPTION_FROM = Threshold(
-    "persistent deficiency can be shown from", 28, "days after the latest dose"
-)  # R-40b, R-09
-ADEQUATE_COURSE = Threshold(
-    "non-response counts after a course of at least", Decimal(1000), "mg"
-)  # R-40d
-NONRESPONSE_ABOVE = Threshold(
-    "no repeat after non-response with ferritin above", Decimal(100), "ng/mL"
-)  # R-40d
+REPEAT_FROM = Threshold("a repeat can be considered from", 84, "days after the latest dose")  # R-40, A2: 12 weeks
+JUDGE_FROM = Threshold("results can be judged from", 56, "days after the latest dose")  # R-40a, R-09
+EXCEPTION_FROM = Threshold("persistent deficiency can be shown from", 28, "days after the latest dose")  # R-40b, R-09
+ADEQUATE_COURSE = Threshold("non-response counts after a course of at least", Decimal(1000), "mg")  # R-40d
+NONRESPONSE_ABOVE = Threshold("no repeat after non-response with ferritin above", Decimal(100), "ng/mL")  # R-40d
 
 FERRITIN_LOW, FERRITIN_MIDDLE = FERRITIN_ZONES[0], FERRITIN_ZONES[2]
 BELOW_CEILING = Interval.below(Decimal(300))  # R-40b, R-40c; the ceiling of R-17
@@ -47,9 +26,7 @@ BELOW_OVERLOAD = Interval.below(Decimal(45))  # R-40c; the stop of R-16
 ABOVE_GREY = Interval.above(Decimal(NONRESPONSE_ABOVE.value))
 UP_TO_GREY = Interval.at_most(Decimal(NONRESPONSE_ABOVE.value))
 
-_NO_REPEAT = (
-    NotApplicable("no earlier iron that counts, or the next dose of a running course"),
-)
+_NO_REPEAT = (NotApplicable("no earlier iron that counts, or the next dose of a running course"),)
 _LONG_AGO = (NotApplicable("84 days or more since the latest dose"),)
 _RECENT = (NotApplicable("less than 84 days since the latest dose, or none on record"),)
 
@@ -68,14 +45,7 @@ def _used(case: Case) -> tuple[Used, ...]:
     latest = case.earlier_iron.latest
     if latest is None:
         return ()
-    return (
-        Used(
-            "latest IV iron",
-            doses.describe(latest),
-            ", ".join(latest.references),
-            latest.day.isoformat(),
-        ),
-    )
+    return (Used("latest IV iron", doses.describe(latest), ", ".join(latest.references), latest.day.isoformat()),)
 
 
 # ------------------------------------------------------------------------------- R-40a, R-40b: less than 84 days ago
@@ -84,20 +54,14 @@ def _used(case: Case) -> tuple[Used, ...]:
 def is_persistent(case: Case) -> bool:
     """R-40b: new usable results, drawn 28 days or more after the dose, still show deficiency."""
     days = case.earlier_iron.days
-    if (
-        not _is_repeat(case)
-        or days is None
-        or not EXCEPTION_FROM.value <= days < REPEAT_FROM.value
-    ):
+    if not _is_repeat(case) or days is None or not EXCEPTION_FROM.value <= days < REPEAT_FROM.value:
         return False
     has_low_tsat = case.tsat.is_in(TSAT_LOW) and case.ferritin.is_in(BELOW_CEILING)
     return case.ferritin.is_in(FERRITIN_LOW) or has_low_tsat
 
 
 _PERSISTENT = (NotApplicable("new results show persistent deficiency: see R-40b"),)
-_NOT_PERSISTENT = (
-    NotApplicable("no persistent deficiency 28 to 83 days after a dose"),
-)
+_NOT_PERSISTENT = (NotApplicable("no persistent deficiency 28 to 83 days after a dose"),)
 
 
 def _evaluate_too_soon(case: Case) -> tuple[Answer, ...]:
@@ -112,10 +76,8 @@ def _evaluate_too_soon(case: Case) -> tuple[Answer, ...]:
     results_from = day + timedelta(days=int(JUDGE_FROM.value))
     repeat_from = day + timedelta(days=int(REPEAT_FROM.value))
     say = (
-        (
-            f"The latest IV iron was {doses.describe(earlier.latest)}, {earlier.days} days ago: too soon to judge its effect and to "
-            "repeat it."
-        ),
+        f"The latest IV iron was {doses.describe(earlier.latest)}, {earlier.days} days ago.",
+        "That is too soon to judge its effect and to repeat it.",
         f"Results can be judged from {results_from}, a repeat can be considered from {repeat_from}.",
     )
     return (
@@ -141,31 +103,24 @@ def _evaluate_persistent(case: Case) -> tuple[Answer, ...]:
 # ------------------------------------------------------------------ R-40c, R-40d: 84 days or more, and what it brought
 
 
-def read_response(case: Case) -> ResponseRecord | None:
-    """Response to the course of the latest dose (R-49a); None when no dose counts."""
+NO_COURSE = ResponseRecord(Response.UNDOCUMENTED, "no earlier course")
+
+
+def read_response(case: Case) -> ResponseRecord:
+    """Response to the course of the latest dose (R-49a)."""
     earlier = case.earlier_iron
     if earlier.latest is None or earlier.first_day is None:
-        return None
+        return NO_COURSE
     facts = case.facts
-    return assess_response(
-        facts.severity,
-        facts.impressions,
-        earlier.first_day,
-        earlier.latest.day,
-        case.as_of,
-    )
+    return assess_response(facts.severity, facts.impressions, earlier.first_day, earlier.latest.day, case.as_of)
 
 
-_NO_FLOOR = (
-    NotApplicable(
-        "no documented responder with returned symptoms, or results outside the range"
-    ),
-)
+_NO_FLOOR = (NotApplicable("no documented responder with returned symptoms, or results outside the range"),)
 _IN_DIALYSIS = (NotApplicable("does not apply in dialysis"),)
 WHAT_IS_NEEDED = (
-    "A repeat at this ferritin would need a documented response and return of symptoms: a severity total from the 90 days before "
-    "the course, the best total 3 weeks to 6 months after it (a fall of 40 % or more), and a total of the last 30 days of 15 or "
-    "more and at least 5 above the best."
+    "A repeat at this ferritin would need a documented response and return of symptoms: a severity total from the 90 "
+    "days before the course, the best total 3 weeks to 6 months after it (a fall of 40 % or more), and a total of the "
+    "last 30 days of 15 or more and at least 5 above the best."
 )
 
 
@@ -177,16 +132,11 @@ def _evaluate_floor(case: Case) -> tuple[Answer, ...]:
     if not (case.ferritin.is_in(BELOW_CEILING) and case.tsat.is_in(BELOW_OVERLOAD)):
         return _NO_FLOOR
     record = read_response(case)
-    if record and record.response is Response.RESPONDER and record.has_returned:
+    if record.response is Response.RESPONDER and record.has_returned:
         return (_floor(case, record),)
-    is_open = record is None or record.response in (
-        Response.RESPONDER,
-        Response.UNDOCUMENTED,
-    )
+    is_open = record.response in (Response.RESPONDER, Response.UNDOCUMENTED)
     if is_open and case.ferritin.is_in(FERRITIN_MIDDLE):
-        because = (
-            "response to the last course, or the return of symptoms, is not documented"
-        )
+        because = "response to the last course, or the return of symptoms, is not documented"
         return (Remark("next-step", WHAT_IS_NEEDED, because),)
     return _NO_FLOOR
 
@@ -197,14 +147,9 @@ def _floor(case: Case, record: ResponseRecord) -> Verdict:
         f"documented responder whose symptoms returned, ferritin {case.ferritin.shown}, TSAT {case.tsat.shown}",
         "Repeat course may be considered",
         (
-            (
-                f"The last course helped ({record.because}) and symptoms have returned: a repeat course may be considered below "
-                "ferritin 300 ng/mL and TSAT 45 %."
-            ),
-            (
-                "In a series of 42 patients a repeat course worked again in about 81 % of earlier responders; this is no promise "
-                "for one patient."
-            ),
+            f"The last course helped ({record.because}) and symptoms have returned.",
+            "A repeat course may be considered below ferritin 300 ng/mL and TSAT 45 %.",
+            "In a series of 42 patients a repeat course worked again in about 81 % of earlier responders.",
         ),
         (*_used(case), case.ferritin.used, case.tsat.used, *record.used),
         certainty="small uncontrolled series; repeat criteria of the IRLSSG guideline known from secondary texts",
@@ -226,12 +171,8 @@ FLOOR = Rule(
     ),
 )
 
-_RESPONDED = (
-    NotApplicable("no documented non-response to a course of at least 1000 mg"),
-)
-_OTHER_FERRITIN = (
-    NotApplicable("ferritin not usable, or on the other side of 100 ng/mL"),
-)
+_RESPONDED = (NotApplicable("no documented non-response to a course of at least 1000 mg"),)
+_OTHER_FERRITIN = (NotApplicable("ferritin not usable, or on the other side of 100 ng/mL"),)
 RECONSIDER = "Consider whether the diagnosis is right, whether the course was adequate, and whether iron is being lost."
 
 
@@ -240,8 +181,10 @@ def _nonresponse(case: Case) -> ResponseRecord | None:
     if not _is_long_ago(case):
         return None
     given = sum((dose.least_mg for dose in case.earlier_iron.course), Decimal(0))
-    record = read_response(case) if given >= ADEQUATE_COURSE.value else None
-    return record if record and record.response is Response.NONE else None
+    if given < ADEQUATE_COURSE.value:
+        return None
+    record = read_response(case)
+    return record if record.response is Response.NONE else None
 
 
 def _evaluate_nonresponder(case: Case) -> tuple[Answer, ...]:
@@ -255,10 +198,7 @@ def _evaluate_nonresponder(case: Case) -> tuple[Answer, ...]:
             Conclusion.NOT_INDICATED,
             f"no response to the last course ({record.because}), ferritin {case.ferritin.shown}",
             "no response to the last course",
-            (
-                f"The last course of IV iron brought no response ({record.because}).",
-                RECONSIDER,
-            ),
+            (f"The last course of IV iron brought no response ({record.because}).", RECONSIDER),
             (*_used(case), case.ferritin.used, *record.used),
             certainty="decision of this project",
         ),
@@ -272,11 +212,7 @@ def _evaluate_nonresponder_line(case: Case) -> tuple[Answer, ...]:
     if not case.ferritin.is_in(UP_TO_GREY):
         return _OTHER_FERRITIN
     text = f"No response to the last course ({record.because}). {RECONSIDER}"
-    return (
-        Line(
-            Rank.INTERVAL_PHOSPHATE, text, "documented non-response", used=record.used
-        ),
-    )
+    return (Line(Rank.INTERVAL_PHOSPHATE, text, "documented non-response", used=record.used),)
 
 
 _RESPONSE = ("earlier_iron", "ferritin", "severity", "impressions")
@@ -320,4 +256,5 @@ RULES: tuple[Rule, ...] = (
         (REPEAT_FROM, ADEQUATE_COURSE, NONRESPONSE_ABOVE),
     ),
     *next_dose.RULES,
+    *timing.RULES,
 )

@@ -25,9 +25,7 @@ from cds_service.clinical.wording import quote
 
 ADULT_AGE = Threshold("adult from", 18, "years")
 RLS = frozenset({"rls"})
-FINISHED = frozenset(
-    {"cancelled", "stopped", "revoked", "completed", "entered-in-error"}
-)
+FINISHED = frozenset({"cancelled", "stopped", "revoked", "completed", "entered-in-error"})
 VEIN = "intravenous"
 INJECTION_ROUTES = (VEIN, "intramuscular")  # R-01a
 
@@ -55,17 +53,11 @@ def _why_not_live(order: IronOrder) -> str:
 
 
 def _is_of_unclear_form(order: IronOrder) -> bool:
-    return (
-        order.is_ambiguous
-        and order.route not in INJECTION_ROUTES
-        and not order.has_injectable_form
-    )
+    return order.is_ambiguous and order.route not in INJECTION_ROUTES and not order.has_injectable_form
 
 
 _LIVE = (NotApplicable("a live order of parenteral iron"),)
-_CLEAR_FORM = (
-    NotApplicable("the drug, its route or its form says that it is injected"),
-)
+_CLEAR_FORM = (NotApplicable("the drug, its route or its form says that it is injected"),)
 _NO_TEST_DOSE = (NotApplicable("not the test dose of another order"),)
 
 
@@ -76,9 +68,7 @@ def _evaluate_order(case: Case) -> tuple[Answer, ...]:
 
 def _evaluate_form(case: Case) -> tuple[Answer, ...]:
     if _is_of_unclear_form(case.order):
-        return _out(
-            "neither drug, route nor form says whether this iron is swallowed or injected"
-        )
+        return _out("neither drug, route nor form says whether this iron is swallowed or injected")
     return _CLEAR_FORM
 
 
@@ -113,9 +103,7 @@ def _evaluate_unconfirmed(case: Case) -> tuple[Answer, ...]:
         return _CONFIRMED
     entry = entries[0]
     text = f"The diagnosis of RLS is unconfirmed ({entry.verification_status}): {quote(entry.name)}."
-    return (
-        Remark("history", text, f"the only RLS entry is {entry.verification_status}"),
-    )
+    return (Remark("history", text, f"the only RLS entry is {entry.verification_status}"),)
 
 
 # ------------------------------------------------------------------------------------------------------ age
@@ -147,16 +135,10 @@ def _evaluate_unknown_age(case: Case) -> tuple[Answer, ...]:
     if is_adult(case.facts.birth, case.as_of) is not None:
         return _ADULT
     birth = case.facts.birth
-    why = (
-        "no birth date on record"
-        if birth is None
-        else "the birth date on record leaves open whether 18 is reached"
-    )
+    why = "no birth date on record" if birth is None else "the birth date on record leaves open whether 18 is reached"
     say = f"Age cannot be told: {why}. These rules are for adults; please add the birth date."
     used = () if birth is None else (Used("birth date", str(birth), "Patient"),)
-    return (
-        Verdict(Conclusion.INSUFFICIENT_DATA, why, "birth date needed", (say,), used),
-    )
+    return (Verdict(Conclusion.INSUFFICIENT_DATA, why, "birth date needed", (say,), used),)
 
 
 # ------------------------------------------------------------------------------------------------- R-01b: the route
@@ -171,11 +153,7 @@ def _is_by_other_route(order: IronOrder) -> bool:
 def _evaluate_route_cap(case: Case) -> tuple[Answer, ...]:
     if not _is_by_other_route(case.order):
         return _BY_VEIN
-    return (
-        Cap(
-            f"route {quote(case.order.route)}: the evidence in RLS is for the intravenous route"
-        ),
-    )
+    return (Cap(f"route {quote(case.order.route)}: the evidence in RLS is for the intravenous route"),)
 
 
 def _evaluate_route_line(case: Case) -> tuple[Answer, ...]:
@@ -186,78 +164,13 @@ def _evaluate_route_line(case: Case) -> tuple[Answer, ...]:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule(
-        "R-01",
-        "The order is live and meant to be given",
-        Phase.SCOPE,
-        (DESIGN,),
-        ("order",),
-        _evaluate_order,
-    ),
-    Rule(
-        "R-01a",
-        "The order is of injectable iron",
-        Phase.SCOPE,
-        (DESIGN,),
-        ("order",),
-        _evaluate_form,
-    ),
-    Rule(
-        "R-04b (test dose)",
-        "A test dose gets no card",
-        Phase.SCOPE,
-        (DESIGN,),
-        ("session",),
-        _evaluate_test_dose,
-    ),
-    Rule(
-        "R-02",
-        "Restless legs syndrome is present",
-        Phase.SCOPE,
-        (A1, A6),
-        ("order", "conditions"),
-        _evaluate_rls,
-    ),
-    Rule(
-        "R-03",
-        "Adults only",
-        Phase.SCOPE,
-        (A1,),
-        ("birth", "is_deceased"),
-        _evaluate_age,
-        (ADULT_AGE,),
-    ),
-    Rule(
-        "R-03a",
-        "Age cannot be told",
-        Phase.MISSING,
-        (DESIGN,),
-        ("birth",),
-        _evaluate_unknown_age,
-        (ADULT_AGE,),
-    ),
-    Rule(
-        "R-01b",
-        "Another route than the vein caps",
-        Phase.CAP,
-        (DESIGN,),
-        ("order",),
-        _evaluate_route_cap,
-    ),
-    Rule(
-        "R-01b (text)",
-        "The evidence is for the vein",
-        Phase.TEXT,
-        (DESIGN,),
-        ("order",),
-        _evaluate_route_line,
-    ),
-    Rule(
-        "R-02 (text)",
-        "The diagnosis is unconfirmed",
-        Phase.TEXT,
-        (DESIGN,),
-        ("conditions",),
-        _evaluate_unconfirmed,
-    ),
+    Rule("R-01", "The order is live and meant to be given", Phase.SCOPE, (DESIGN,), ("order",), _evaluate_order),
+    Rule("R-01a", "The order is of injectable iron", Phase.SCOPE, (DESIGN,), ("order",), _evaluate_form),
+    Rule("R-04b (test dose)", "A test dose gets no card", Phase.SCOPE, (DESIGN,), ("session",), _evaluate_test_dose),
+    Rule("R-02", "Restless legs syndrome is present", Phase.SCOPE, (A1, A6), ("order", "conditions"), _evaluate_rls),
+    Rule("R-03", "Adults only", Phase.SCOPE, (A1,), ("birth", "is_deceased"), _evaluate_age, (ADULT_AGE,)),
+    Rule("R-03a", "Age cannot be told", Phase.MISSING, (DESIGN,), ("birth",), _evaluate_unknown_age, (ADULT_AGE,)),
+    Rule("R-01b", "Another route than the vein caps", Phase.CAP, (DESIGN,), ("order",), _evaluate_route_cap),
+    Rule("R-01b (text)", "The evidence is for the vein", Phase.TEXT, (DESIGN,), ("order",), _evaluate_route_line),
+    Rule("R-02 (text)", "The diagnosis is unconfirmed", Phase.TEXT, (DESIGN,), ("conditions",), _evaluate_unconfirmed),
 )

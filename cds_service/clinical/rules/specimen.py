@@ -5,18 +5,11 @@ from datetime import time
 from cds_service.clinical.case import Case, Rule
 from cds_service.clinical.citations import A1, DESIGN, L1, L3, L4, L5
 from cds_service.clinical.dates import Day
-from cds_service.clinical.model import (
-    Answer,
-    Line,
-    MedicationUse,
-    NotApplicable,
-    Phase,
-    Rank,
-    Remark,
-)
+from cds_service.clinical.model import Answer, Line, MedicationUse, NotApplicable, Phase, Rank, Remark
 from cds_service.clinical.reading import NAMES, Reading
 from cds_service.clinical.rules.eligibility import GREY_ZONE, REPLETE, is_in_band
 from cds_service.clinical.wording import quote
+from cds_service.clinical.zones import TSAT_ZONES
 
 # --------------------------------------------------------------------------------------------- how it was drawn
 
@@ -32,22 +25,11 @@ def _evaluate_draw(case: Case) -> tuple[Answer, ...]:
     if not used:
         return _WELL_DRAWN
     late = [reading for reading in used if _is_after_noon(reading)]
-    oral = [
-        reading for reading in used if _had_oral_iron(case.facts.medications, reading)
-    ]
+    oral = [reading for reading in used if _had_oral_iron(case.facts.medications, reading)]
     if not late and not oral:
-        return (
-            Remark(used[-1].analyte, NOT_RECORDED, "draw conditions are not recorded"),
-        )
-    text = " ".join(part for part in (_say_late(late), _say_oral(oral)) if part)
-    return (
-        Line(
-            Rank.SPECIMEN,
-            text,
-            "drawn after noon or on oral iron",
-            used=tuple(one.used for one in used),
-        ),
-    )
+        return (Remark(used[-1].analyte, NOT_RECORDED, "draw conditions are not recorded"),)
+    text = " ".join(part for part in (_say_late(late), _say_oral(oral, case.tsat)) if part)
+    return (Line(Rank.SPECIMEN, text, "drawn after noon or on oral iron", used=tuple(one.used for one in used)),)
 
 
 def _is_after_noon(reading: Reading) -> bool:
@@ -57,9 +39,7 @@ def _is_after_noon(reading: Reading) -> bool:
 
 def _had_oral_iron(medications: tuple[MedicationUse, ...], reading: Reading) -> bool:
     drawn = reading.chosen.day if reading.chosen else None
-    return drawn is not None and any(
-        "oral-iron" in use.concepts and _was_on(use, drawn) for use in medications
-    )
+    return drawn is not None and any("oral-iron" in use.concepts and _was_on(use, drawn) for use in medications)
 
 
 def _was_on(use: MedicationUse, drawn: Day) -> bool:
@@ -72,9 +52,7 @@ def _was_on(use: MedicationUse, drawn: Day) -> bool:
 def _say_late(late: list[Reading]) -> str:
     if not late:
         return ""
-    drawn = " and ".join(
-        f"{NAMES[reading.analyte]} ({_clock(reading)})" for reading in late
-    )
+    drawn = " and ".join(f"{NAMES[reading.analyte]} ({_clock(reading)})" for reading in late)
     return f"Drawn at noon or later: {drawn}; a morning sample is preferred. This does not invalidate ferritin."
 
 
@@ -83,10 +61,12 @@ def _clock(reading: Reading) -> str:
     return f"{clock:%H:%M}" if clock else ""
 
 
-def _say_oral(oral: list[Reading]) -> str:
+def _say_oral(oral: list[Reading], tsat: Reading) -> str:
     if not oral:
         return ""
-    return "Oral iron was on the medication list at the draw: recent intake raises TSAT, so a low TSAT stays valid."
+    is_high = tsat.is_in(TSAT_ZONES[-1])
+    means = "consider repeating it before concluding on iron overload" if is_high else "a low TSAT stays valid"
+    return f"Oral iron was on the medication list at the draw: recent intake raises TSAT; {means}."
 
 
 # --------------------------------------------------------------------------------------------------------- assay
@@ -94,39 +74,16 @@ def _say_oral(oral: list[Reading]) -> str:
 ROCHE = ("roche", "cobas", "elecsys")
 # Makers other than Roche, and their analyzers, by the words they go by.
 OTHER_MAKERS = (
-    *(
-        "beckman",
-        "access",
-        "dxi",
-        "unicel",
-        "abbott",
-        "architect",
-        "alinity",
-        "siemens",
-        "atellica",
-    ),
-    *(
-        "advia",
-        "centaur",
-        "immulite",
-        "ortho",
-        "vitros",
-        "diasorin",
-        "liaison",
-        "tosoh",
-    ),
+    *("beckman", "access", "dxi", "unicel", "abbott", "architect", "alinity", "siemens", "atellica"),
+    *("advia", "centaur", "immulite", "ortho", "vitros", "diasorin", "liaison", "tosoh"),
 )
 ASSAY_REMARK = "cut-offs depend on the assay: other methods read the same sample up to about 60 % apart"
-_ASSAY_IRRELEVANT = (
-    NotApplicable("ferritin does not decide between 75 and 300 ng/mL"),
-)
+_ASSAY_IRRELEVANT = (NotApplicable("ferritin does not decide between 75 and 300 ng/mL"),)
 _OTHER_ASSAY = (NotApplicable("the analyzer is known and is not one of Roche's"),)
 
 
 def _evaluate_assay(case: Case) -> tuple[Answer, ...]:
-    if case.is_in_dialysis or not (
-        is_in_band(case, GREY_ZONE) or is_in_band(case, REPLETE)
-    ):
+    if case.is_in_dialysis or not (is_in_band(case, GREY_ZONE) or is_in_band(case, REPLETE)):
         return _ASSAY_IRRELEVANT
     analyzer = case.ferritin.chosen.analyzer if case.ferritin.chosen else ""
     is_roche = any(word in analyzer for word in ROCHE)
@@ -147,12 +104,5 @@ RULES: tuple[Rule, ...] = (
         (*_STUDIES, "medications"),
         _evaluate_draw,
     ),
-    Rule(
-        "R-14",
-        "Ferritin cut-offs depend on the assay",
-        Phase.TEXT,
-        (L1, DESIGN),
-        _STUDIES,
-        _evaluate_assay,
-    ),
+    Rule("R-14", "Ferritin cut-offs depend on the assay", Phase.TEXT, (L1, DESIGN), _STUDIES, _evaluate_assay),
 )

@@ -1,0 +1,81 @@
+"""Who may call: everyone as the demo client in demo mode, else the holder of a registered client's unused token."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from cds_service.clients import Clients
+from cds_service.errors import Overloaded, Unauthorized
+from cds_service.operations import Log
+from cds_service.services import Client
+from cds_service.settings import Settings
+from cds_service.store import Store, StoreDown
+from cds_service.trust import Endpoint, FindKey, PublishedKeys, Times, verify_caller
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+SECONDS_TO_COME_BACK = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The CDS Client that calls, and for which of its tenants."""
+
+    client: Client
+    tenant: str | None = None
+
+
+Admit: TypeAlias = Callable[["WSGIEnvironment", Endpoint, dict[str, Any]], Admitted]
+
+
+def admit_anyone(client: Client) -> Admit:
+    """Demo mode: no token is asked for, and one that comes along is not looked at."""
+    admitted = Admitted(client)
+
+    def admit(_: "WSGIEnvironment", __: Endpoint, entry: dict[str, Any]) -> Admitted:
+        entry["client"] = client.name
+        return admitted
+
+    return admit
+
+
+def admit_registered(
+    clients: Clients, store: Store, settings: Settings, clock: Callable[[], datetime], find: FindKey
+) -> Admit:
+    """Protected mode. The result raises `Unauthorized`, or `Overloaded` when the store cannot say if a token is used."""
+    times = Times(settings.clock_skew_seconds, settings.token_lifetime_seconds)
+
+    def admit(environ: "WSGIEnvironment", endpoint: Endpoint, entry: dict[str, Any]) -> Admitted:
+        caller = verify_caller(
+            clients.registry,
+            environ.get("HTTP_AUTHORIZATION"),
+            endpoint,
+            settings.public_url,
+            clock().timestamp(),
+            times,
+            find,
+        )
+        entry |= {"client": caller.registered.name, "iss": caller.issuer, "jti": caller.jti}
+        if caller.tenant is not None:
+            entry["tenant"] = caller.tenant
+        try:
+            is_first_use = store.claim_token(caller.issuer, caller.jti, caller.expires)
+        except StoreDown as wrong:
+            entry["exception"] = str(wrong)
+            raise Overloaded("the service cannot work at the moment; repeat with a new token", SECONDS_TO_COME_BACK) from None
+        if not is_first_use:
+            raise Unauthorized("jti was used before")
+        return Admitted(caller.registered.client, caller.tenant)
+
+    return admit
+
+
+def published_keys(log: Log) -> PublishedKeys:
+    """Key sets behind pinned URLs; a failed fetch is in the log."""
+
+    def report(url: str, reason: str) -> None:
+        log.warning("keys not refreshed: the last good ones stay in use", address=url, reason=reason)
+
+    return PublishedKeys(report)
