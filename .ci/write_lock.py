@@ -1,8 +1,9 @@
 """Writes requirements.lock: everything that any install needs, pinned and hashed, in sections that build on each other.
 
-`uv pip compile` resolves all of it at once; then each larger circle of requirements is compiled again under that answer,
-and what it adds becomes a section. An install for a purpose takes the file from its top to the end of its section, so
-whoever runs the service installs no test tool, and every install has the same versions. No registry address is written.
+`uv pip compile` resolves all of it at once; then each larger circle of requirements is compiled again under that
+answer, and what it adds becomes a section. An install for a purpose takes the file from its top to the end of its
+section, so whoever runs the service installs no test tool, and every install has the same versions. No registry
+address is written.
 """
 
 import argparse
@@ -55,7 +56,7 @@ def render_sections(everything: str) -> list[str]:
 
 
 def compile_requirements(extras: list[str], options: list[str]) -> str:
-    """What uv resolves for the project, its build back end and these extras, for every platform from the oldest Python on."""
+    """What uv resolves for the project, its build back end and these extras, on every platform and Python we support."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     command = ["uv", "pip", "compile", "--quiet", "--no-config", "--universal", "--generate-hashes", "--no-header"]
     command += ["--no-annotate", "--python-version", project["project"]["requires-python"].removeprefix(">=")]

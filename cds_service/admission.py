@@ -34,8 +34,7 @@ def admit_anyone(client: Client) -> Admit:
     """Demo mode: no token is asked for, and one that comes along is not looked at."""
     admitted = Admitted(client)
 
-    def admit(_: "WSGIEnvironment", __: Endpoint, entry: dict[str, Any]) -> Admitted:
-        entry["client"] = client.name
+    def admit(_: "WSGIEnvironment", __: Endpoint, ___: dict[str, Any]) -> Admitted:
         return admitted
 
     return admit
@@ -44,7 +43,7 @@ def admit_anyone(client: Client) -> Admit:
 def admit_registered(
     clients: Clients, store: Store, settings: Settings, clock: Callable[[], datetime], find: FindKey
 ) -> Admit:
-    """Protected mode. The result raises `Unauthorized`, or `Overloaded` when the store cannot say if a token is used."""
+    """Protected mode. Raises `Unauthorized`, or `Overloaded` when the store cannot say whether a token is used."""
     times = Times(settings.clock_skew_seconds, settings.token_lifetime_seconds)
 
     def admit(environ: "WSGIEnvironment", endpoint: Endpoint, entry: dict[str, Any]) -> Admitted:
@@ -64,7 +63,9 @@ def admit_registered(
             is_first_use = store.claim_token(caller.issuer, caller.jti, caller.expires)
         except StoreDown as wrong:
             entry["exception"] = str(wrong)
-            raise Overloaded("the service cannot work at the moment; repeat with a new token", SECONDS_TO_COME_BACK) from None
+            raise Overloaded(
+                "the service cannot work at the moment; repeat with a new token", SECONDS_TO_COME_BACK
+            ) from None
         if not is_first_use:
             raise Unauthorized("jti was used before")
         return Admitted(caller.registered.client, caller.tenant)

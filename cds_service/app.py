@@ -13,11 +13,12 @@ from cds_service import services
 from cds_service.admission import admit_anyone, admit_registered, published_keys
 from cds_service.clients import Clients, load_registry
 from cds_service.demo.routes import build_demo
+from cds_service.desk import Desk
 from cds_service.errors import ConfigurationError, Misdirected
 from cds_service.headers import add_security, cors_for_anyone, cors_for_listed
 from cds_service.knowledge.routes import build_knowledge
 from cds_service.operations import Log, build_health, build_log
-from cds_service.routes import ENTRY, Desk, build_routes, register_errors, render_error
+from cds_service.routes import ENTRY, build_routes, register_errors, render_error
 from cds_service.settings import Settings, is_loopback, load_settings
 from cds_service.store import Store, StoreDown, is_migrated, open_database
 
@@ -60,7 +61,7 @@ def create_app(
         admit = admit_registered(clients, store, settings, clock, published_keys(log).find)
         app.extensions[CLIENTS] = clients
     app.extensions[STORE] = store
-    desk = Desk(admit, clock, today, store, is_recording, settings)
+    desk = Desk(engine, settings, admit, store if is_recording else None, clock, today)
     app.register_blueprint(build_routes(engine, settings, desk))
     app.register_blueprint(build_knowledge(engine, settings))
     if settings.is_demo:
@@ -96,9 +97,7 @@ def _open_store(settings: Settings, log: Log) -> tuple[Store, bool]:
     return Store(engine, settings.record_queue, report), is_ready or not settings.is_demo
 
 
-def _surround(
-    inner: "WSGIApplication", settings: Settings, log: Log, clients: Clients | None
-) -> "WSGIApplication":
+def _surround(inner: "WSGIApplication", settings: Settings, log: Log, clients: Clients | None) -> "WSGIApplication":
     """What every answer has, also a refused or failed one: an id, CORS headers, one line in the log.
 
     Around Flask and not in its hooks: nothing that goes wrong inside escapes it, and it costs a third.

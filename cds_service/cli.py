@@ -1,7 +1,8 @@
 """The `cds-service` command. Each command imports what it needs when it runs, so that `--help` is quick."""
 
 import sys
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import click
@@ -113,6 +114,50 @@ def knowledge(as_json: bool) -> None:
         click.echo(encode(exported).decode())
     else:
         print_knowledge(exported)
+
+
+@main.command()
+def migrate() -> None:
+    """Make or update the tables of CDS_DATABASE_URL. Run it once, before the service starts."""
+    from cds_service import store
+
+    click.echo(f"The tables are at version {store.migrate(_settings().database_url)}.")
+
+
+@main.command()
+def purge() -> None:
+    """Delete calls, cards and feedback older than CDS_RETENTION_DAYS, and tokens that have expired."""
+    from cds_service import store
+
+    settings = _settings()
+    now = datetime.now(UTC)
+    engine = store.open_database(settings.database_url)
+    try:
+        deleted = store.purge(engine, now - timedelta(days=settings.retention_days), now)
+    except store.StoreDown as wrong:
+        raise ConfigurationError(f"CDS_DATABASE_URL: nothing was deleted: {wrong}") from None
+    finally:
+        engine.dispose()
+    click.echo("Deleted: " + ", ".join(f"{count} {table.replace('_', ' ')}" for table, count in deleted.items()) + ".")
+
+
+@main.group()
+def clients() -> None:
+    """The client registry, CDS_CLIENTS."""
+
+
+@clients.command()
+@click.argument("path", metavar="[FILE]", type=click.Path(path_type=Path), required=False)
+def check(path: Path | None) -> None:
+    """Check a client registry, CDS_CLIENTS or FILE, and show what it says."""
+    from cds_service import terminal
+    from cds_service.clients import load_registry
+
+    settings = _settings()
+    path = path or settings.clients
+    if path is None:
+        raise ConfigurationError("CDS_CLIENTS is not set; name the file to check")
+    terminal.print_registry(load_registry(path, settings), path)
 
 
 def _answer(body: bytes, as_of: datetime | None, service_id: str | None) -> "Reply":

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from cds_service.cards import Profile
+from cds_service.card_parts import Profile
 from cds_service.errors import ConfigurationError
 from cds_service.fhir.addresses import AllowedBase, normalise_base, origin_of
 from cds_service.keys import ALGORITHMS, DEFAULT_ALGORITHMS, KeySet, UnusableKey, parse_key_set
@@ -284,7 +284,7 @@ def _clashes(path: Path, entries: list[_Entry]) -> list[str]:
 def _rollout_mistakes(path: Path, entries: list[_Entry], settings: Settings) -> list[str]:
     if settings.pseudonym_key is not None:
         return []
-    staged = [one.name for one in entries if one.profile.mode == "live" and 0 < one.profile.live_share < 100]  # noqa: PLR2004
+    staged = [one.name for one in entries if one.profile.mode == "live" and 0 < one.profile.live_share < 100]
     return [
         f"{path}: client {name}: profile.live_share: a staged rollout needs CDS_PSEUDONYM_KEY, so that one patient is "
         "always on the same side"

@@ -1,4 +1,4 @@
-"""Parses what clinicians did with our cards (CH-174...CH-192): item by item, so that a bad one does not lose the others."""
+"""Parses what clinicians did with our cards (CH-174...CH-192), item by item: a bad one does not lose the others."""
 
 import hashlib
 from collections.abc import Callable
@@ -180,5 +180,14 @@ def feedback_rows(
 
 
 def _digest(client: str, service: str, item: Item) -> bytes:
-    same = (client, service, item.card, item.outcome, item.at, sorted(item.suggestions), item.reason_system, item.reason_code)
+    same = (
+        client,
+        service,
+        item.card,
+        item.outcome,
+        item.at,
+        sorted(item.suggestions),
+        item.reason_system,
+        item.reason_code,
+    )
     return hashlib.sha256(msgspec.json.encode(same)).digest()

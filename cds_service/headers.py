@@ -1,4 +1,4 @@
-"""Headers that every answer has: which pages may read it (CORS, CH-226...CH-229), and what browsers must not do with it."""
+"""Headers of every answer: which pages may read it (CORS, CH-226...CH-229), and what browsers must not do with it."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
@@ -33,7 +33,7 @@ def cors_for_anyone(environ: "WSGIEnvironment") -> Headers:
 
 
 def cors_for_listed(origins: Callable[[], frozenset[str]]) -> CorsHeaders:
-    """Protected mode: the registry's origins, named one at a time; others get no header. Cookies are never asked for."""
+    """Protected mode: the registry's origins, named one at a time; others get no header. Never with cookies."""
 
     def headers(environ: "WSGIEnvironment") -> Headers:
         origin = environ.get("HTTP_ORIGIN")

@@ -22,7 +22,7 @@ def pseudonym(key: bytes, client: str, patient_id: str) -> str:
 
 
 def is_live(share: int, patient_pseudonym: str | None) -> bool:
-    """Whether this patient's cards are shown, at `share` per cent. A patient once live stays so when the share grows."""
+    """Whether this patient's cards are shown, at `share` per cent; who is live stays live when the share grows."""
     if share in (0, _SHARES):
         return share == _SHARES
     if patient_pseudonym is None:

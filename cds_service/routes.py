@@ -1,8 +1,7 @@
 """CDS Hooks over HTTP: bytes in, bytes out, and every error as a status code with an OperationOutcome."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, tzinfo
 from functools import cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,9 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import get_content_length
 
-from cds_service import services
-from cds_service.discovery import Service, render_discovery
+from cds_service.card_parts import Profile
+from cds_service.desk import Call, Desk
+from cds_service.discovery import Service, build_services, render_discovery
 from cds_service.errors import (
     BadRequest,
     BodyTooLarge,
@@ -21,13 +21,16 @@ from cds_service.errors import (
     NotFound,
     OtherRefusal,
     ServiceFault,
+    Unauthorized,
     UnsupportedMediaType,
     operation_outcome,
 )
-from cds_service.hooks import encode, parse_request, render_response
+from cds_service.feedback import parse_feedback
+from cds_service.hooks import HookRequest, encode, parse_request, render_response
 from cds_service.operations import Log, describe_fault
 from cds_service.services import Engine
 from cds_service.settings import Settings
+from cds_service.trust import Endpoint
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -36,132 +39,69 @@ JSON = "application/json"
 ENTRY = "cds_service.entry"  # key of the WSGI environment: what the log will say about this request
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What the routes need beside the engine: the door, the clock, and where things are kept."""
-
-    admit: Admit
-    now: Callable[[], datetime]
-    today: Callable[[tzinfo | None], date]
-    store: Store
-    is_recording: bool
-    settings: Settings
-
-    @property
-    def pseudonym_key(self) -> bytes | None:
-        key = self.settings.pseudonym_key
-        return key.get_secret_value().encode() if key else None
-
-    @property
-    def encrypt(self) -> Encrypt | None:
-        """None: comments are dropped (CH-192)."""
-        key = self.settings.comment_key
-        if key is None:
-            return None
-        box = Fernet(key.get_secret_value())
-        return lambda comment: box.encrypt(comment.encode())
-
-
 def build_routes(engine: Engine, settings: Settings, desk: Desk) -> Blueprint:
     """Discovery, the service calls and feedback (CH-013, CH-023, CH-175)."""
     rim = Blueprint("cds_services", __name__)
-    encrypt, pseudonym_key, knowledge = desk.encrypt, desk.pseudonym_key, _knowledge(engine)
 
     @cache
-    def offers(follow_up: str) -> "Offers":
+    def offers(follow_up: str) -> Offers:
         return Offers.of(engine, follow_up)
 
     @rim.get("/cds-services")
     def discover() -> Response:
         admitted = desk.admit(request.environ, DISCOVERY, request.environ[ENTRY])
-        return Response(offers(_follow_up(admitted.client)).document, content_type=JSON)
+        return Response(offers(admitted.client.profile.follow_up).document, content_type=JSON)
 
     @rim.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
         began = perf_counter()
-        environ = request.environ
-        entry = environ[ENTRY]
-        admitted = desk.admit(environ, Endpoint(f"/cds-services/{service_id}"), entry)
-        client = admitted.client
-        hooks = offers(_follow_up(client)).find(service_id)
-        hook_request = parse_request(read_body(environ, settings.max_body_bytes))
-        entry["service"], entry["hook"], entry["hook_instance"] = (
-            service_id,
-            hook_request.hook,
-            hook_request.hook_instance,
-        )
-        service = hooks.get(hook_request.hook)
-        if service is None:
-            raise BadRequest(f"hook: this CDS Service answers {' and '.join(hooks)}, not {hook_request.hook}")
+        entry = request.environ[ENTRY]
+        admitted = desk.admit(request.environ, Endpoint(f"/cds-services/{service_id}"), entry)
+        hooks = offers(admitted.client.profile.follow_up).find(service_id)
+        service, hook_request = _read_call(request.environ, hooks, settings.max_body_bytes)
         parsed = perf_counter()
-        name = pseudonym(pseudonym_key, client.name, hook_request.context.patient_id) if pseudonym_key else None
-        is_shown = is_live(client.live_share, name)
-        outcome: str = ServiceFault.issue_code
-        reply: Reply = NOTHING
-        try:
-            reply = services.answer(engine, service, hook_request, client, desk.today(client.zone))
-            outcome = reply.outcome
-        except CdsError as refusal:
-            outcome = refusal.issue_code
-            raise
-        finally:
-            if desk.is_recording:
-                desk.store.record_call(
-                    call_row(
-                        entry["request_id"],
-                        desk.now(),
-                        client.name,
-                        admitted.tenant,
-                        service_id,
-                        hook_request,
-                        outcome,
-                        shown=is_shown,
-                        duration_ms=(perf_counter() - began) * 1000,
-                        knowledge=knowledge,
-                        patient_pseudonym=name if settings.keep_pseudonym else None,
-                        cards=reply.cards,
-                        decisions=reply.decisions,
-                    )
-                )
+        shown = desk.answer(Call(entry["request_id"], began, admitted, service, hook_request))
         answered = perf_counter()
-        entry["outcome"], entry["cards"] = outcome, len(reply.cards)
-        if not is_shown:  # only cards are withheld: errors were raised above
+        entry["outcome"], entry["cards"] = shown.decided.outcome, len(shown.decided.cards)
+        if shown.is_silent:
             entry["mode"] = "silent"
-            reply = NOTHING
-        response = Response(render_response(reply.cards, reply.extension), content_type=JSON)
+        response = Response(render_response(shown.reply.cards, shown.reply.extension), content_type=JSON)
         if settings.server_timing:
-            stages = {
-                "parse": parsed - began,
-                "answer": answered - parsed,
-                "render": perf_counter() - answered,
-            }
-            response.headers["Server-Timing"] = ", ".join(
-                f"{name};dur={took * 1000:.2f}" for name, took in stages.items()
-            )
+            response.headers["Server-Timing"] = _timing(began, parsed, answered)
         return response
 
     @rim.post("/cds-services/<service_id>/feedback")
     def feedback(service_id: str) -> Response:
-        environ = request.environ
-        entry = environ[ENTRY]
+        entry = request.environ[ENTRY]
         path = f"/cds-services/{service_id}"
         # CH-209: a token for the service is good for its feedback, too; it can be used once all the same.
-        admitted = desk.admit(environ, Endpoint(f"{path}/feedback", (path,)), entry)
-        offers(_follow_up(admitted.client)).find(service_id)
+        admitted = desk.admit(request.environ, Endpoint(f"{path}/feedback", (path,)), entry)
+        offers(admitted.client.profile.follow_up).find(service_id)
         entry["service"] = service_id
-        batch = parse_feedback(read_body(environ, settings.max_body_bytes))
-        rows = feedback_rows(batch.items, admitted.client.name, service_id, desk.now(), encrypt)
-        try:
-            kept = desk.store.record_feedback(rows)
-        except StoreDown as wrong:
-            entry["exception"] = str(wrong)
-            raise Overloaded("the feedback could not be kept; send it again", SECONDS_TO_COME_BACK) from None
-        entry["items"], entry["kept"], entry["refused"] = len(rows), kept, len(batch.refused)
+        batch = parse_feedback(read_body(request.environ, settings.max_body_bytes))
+        kept = desk.keep_feedback(batch.items, admitted, service_id)
+        entry["items"], entry["kept"], entry["refused"] = len(batch.items), kept, len(batch.refused)
         refused = [{"item": place, "diagnostics": words} for place, words in batch.refused]
-        answer = {"accepted": len(rows), **({"refused": refused} if refused else {})}  # CH-189, CH-190
+        answer = {"accepted": len(batch.items), **({"refused": refused} if refused else {})}  # CH-189, CH-190
         return Response(encode(answer), content_type=JSON)
 
     return rim
+
+
+def _read_call(environ: "WSGIEnvironment", hooks: Mapping[str, Service], limit: int) -> tuple[Service, HookRequest]:
+    """The parsed body, noted for the log, and the CDS Service that answers its hook."""
+    parsed = parse_request(read_body(environ, limit))
+    service = hooks.get(parsed.hook)
+    named = next(iter(hooks.values())).id
+    environ[ENTRY] |= {"service": named, "hook": parsed.hook, "hook_instance": parsed.hook_instance}
+    if service is None:
+        raise BadRequest(f"hook: this CDS Service answers {' and '.join(hooks)}, not {parsed.hook}")
+    return service, parsed
+
+
+def _timing(began: float, parsed: float, answered: float) -> str:
+    stages = {"parse": parsed - began, "answer": answered - parsed, "render": perf_counter() - answered}
+    return ", ".join(f"{name};dur={took * 1000:.2f}" for name, took in stages.items())
 
 
 DISCOVERY = Endpoint("/cds-services")  # CH-208
@@ -266,7 +206,8 @@ def _translate(error: HTTPException, limit: int) -> CdsError:
 
 def render_error(error: CdsError, entry: dict[str, Any]) -> Response:
     """The answer to a call that cannot be answered; what it says is noted in `entry` for the log."""
-    entry["issue"], entry["reason"] = error.issue_code, "; ".join(error.issues)
+    reason = error.reason if isinstance(error, Unauthorized) else "; ".join(error.issues)
+    entry["issue"], entry["reason"] = error.issue_code, reason
     return Response(
         encode(operation_outcome(error)),
         error.status,

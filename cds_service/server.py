@@ -22,7 +22,7 @@ from gunicorn.http.errors import (
 )
 from gunicorn.workers.gthread import ThreadWorker
 
-from cds_service.app import create_app
+from cds_service.app import CLIENTS, create_app
 from cds_service.errors import (
     BadRequest,
     CdsError,
@@ -78,6 +78,12 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         for name, value in server_options(self.settings).items():
             self.cfg.set(name, value)
         _bring_in_server_log(self.log)
+
+    def reload(self) -> None:
+        """SIGHUP: the registry is read again here, once, and new workers take over from the old as they finish."""
+        clients = self.callable.extensions.get(CLIENTS)
+        if clients is not None:
+            clients.reload()
 
     def load(self) -> Flask:
         app = create_app(self.settings, log=self.log)

@@ -64,7 +64,7 @@ def verify_caller(
 ) -> Caller:
     """The caller whose token is good for this endpoint at `now` (seconds since 1970).
 
-    Raises `Unauthorized`; its `reason` is for the log only (CH-218). Whether the `jti` was seen is for the store to say.
+    Raises `Unauthorized`; its `reason` is for the log only (CH-218). Whether the `jti` was seen the store must say.
     """
     signed, header, claims, signature = _split(authorization)
     client = registry.by_issuer.get(_word(claims, "iss"))

@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from cds_service import services
 from cds_service.app import create_app
+from cds_service.card_parts import Profile
 from cds_service.discovery import Service
 from cds_service.settings import load_settings
 
@@ -35,7 +36,16 @@ CARD = {
 
 def reply(cards: list[Json] | None = None, extension: Json | None = None) -> Any:
     """As much of a Reply as the rim reads."""
-    return SimpleNamespace(cards=cards or [], extension=extension, outcome="tested")
+    return SimpleNamespace(cards=cards or [], extension=extension, outcome="tested", decisions=())
+
+
+def fake_engine(offered: tuple[Service, ...] = SERVICES) -> Any:
+    """As much of an Engine as the rim reads."""
+    stamp = SimpleNamespace(version="0.0")
+    demo_client = services.Client("demo", Profile(), "us", None)
+    return SimpleNamespace(
+        services=offered, canonical="http://localhost", demo_client=demo_client, shop=SimpleNamespace(stamp=stamp)
+    )
 
 
 def open_rim(
@@ -47,11 +57,7 @@ def open_rim(
     """A test client of the app, with `answer` in place of the pipeline and no setting from the environment."""
     for name in [name for name in os.environ if name.startswith("CDS_")]:
         monkeypatch.delenv(name)
-    engine = SimpleNamespace(
-        services=offered,
-        canonical="http://localhost",
-        demo_client=SimpleNamespace(name="demo"),
-    )
+    engine = fake_engine(offered)
     monkeypatch.setattr(services, "build_engine", lambda _: engine)
     monkeypatch.setattr(services, "answer", answer)
     return create_app(load_settings(**settings)).test_client()

@@ -1,0 +1,118 @@
+"""One admitted call from question to record: answers it, keeps the row, and withholds the cards in silent mode."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
+from time import perf_counter
+
+from cryptography.fernet import Fernet
+
+from cds_service import services
+from cds_service.admission import SECONDS_TO_COME_BACK, Admit, Admitted
+from cds_service.discovery import Service
+from cds_service.errors import CdsError, Overloaded, ServiceFault
+from cds_service.feedback import Encrypt, Item, feedback_rows
+from cds_service.hooks import HookRequest
+from cds_service.records import call_row, is_live, pseudonym
+from cds_service.services import NOTHING, Engine, Reply
+from cds_service.settings import Settings
+from cds_service.store import Store, StoreDown
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One admitted and parsed call."""
+
+    request_id: str
+    began: float  # perf_counter
+    admitted: Admitted
+    service: Service
+    request: HookRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The reply as the client gets it, and what was decided."""
+
+    reply: Reply
+    decided: Reply
+
+    @property
+    def is_silent(self) -> bool:
+        return self.reply is not self.decided
+
+
+class Desk:
+    """What is behind the routes: the door, the clock, and where things are kept."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: Settings,
+        admit: Admit,
+        store: Store | None,
+        now: Callable[[], datetime],
+        today: Callable[[tzinfo | None], date],
+    ) -> None:
+        """Without a store calls are answered and not recorded; feedback is refused for later."""
+        self.admit = admit
+        self._engine = engine
+        self._store = store
+        self._now = now
+        self._today = today
+        self._knowledge = engine.shop.stamp.version
+        key, comment_key = settings.pseudonym_key, settings.comment_key
+        self._pseudonym_key = key.get_secret_value().encode() if key else None
+        self._keeps_pseudonym = settings.keep_pseudonym
+        self._encrypt = _encryption(comment_key.get_secret_value()) if comment_key else None
+
+    def answer(self, call: Call) -> Shown:
+        """Answers and records, also what fails. Silent mode withholds cards only: an error is the client's to see."""
+        client, request = call.admitted.client, call.request
+        name = pseudonym(self._pseudonym_key, client.name, request.context.patient_id) if self._pseudonym_key else None
+        is_shown = is_live(client.live_share, name)
+        decided, outcome = NOTHING, ServiceFault.issue_code
+        try:
+            decided = services.answer(self._engine, call.service, request, client, self._today(client.zone))
+            outcome = decided.outcome
+        except CdsError as refusal:
+            outcome = refusal.issue_code
+            raise
+        finally:
+            self._record(call, decided, outcome, name if self._keeps_pseudonym else None, is_shown)
+        return Shown(decided if is_shown else NOTHING, decided)
+
+    def _record(self, call: Call, decided: Reply, outcome: str, name: str | None, is_shown: bool) -> None:
+        if self._store is None:
+            return
+        row = call_row(
+            call.request_id,
+            self._now(),
+            call.admitted.client.name,
+            call.admitted.tenant,
+            call.service.id,
+            call.request,
+            outcome,
+            shown=is_shown,
+            duration_ms=(perf_counter() - call.began) * 1000,
+            knowledge=self._knowledge,
+            patient_pseudonym=name,
+            cards=decided.cards,
+            decisions=decided.decisions,
+        )
+        self._store.record_call(row)
+
+    def keep_feedback(self, items: tuple[Item, ...], admitted: Admitted, service_id: str) -> int:
+        """How many items are new; all are durable on return. Raises `Overloaded`: the client sends them again."""
+        rows = feedback_rows(items, admitted.client.name, service_id, self._now(), self._encrypt)
+        try:
+            if self._store is None:
+                raise StoreDown("no tables")
+            return self._store.record_feedback(rows)
+        except StoreDown as wrong:
+            raise Overloaded("the feedback could not be kept; send it again", SECONDS_TO_COME_BACK) from wrong
+
+
+def _encryption(key: str) -> Encrypt:
+    box = Fernet(key)
+    return lambda comment: box.encrypt(comment.encode())
