@@ -19,7 +19,7 @@ else
 VENV := .venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 endif
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 LOCKED := requirements.lock pyproject.toml cds_service/__init__.py
 
 help:
@@ -105,7 +105,7 @@ $(VENV)/.has-heavy: $(LOCKED) | check-python
 	@$(call install,)
 
 define install
-echo 'Installing into $(VENV) ...'; \
+echo 'Installing into $(VENV); the first time takes a minute or two ...'; \
   $(BIN)/python -c 'import pip' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV) || exit 1; \
   sed '/^. == $(1)$$/,$$d' requirements.lock >$(VENV)/requirements.txt && \
   $(PIP) --require-hashes -r $(VENV)/requirements.txt && \

@@ -6,7 +6,7 @@ from cds_service import markdown as md
 from cds_service.card_parts import Shop, footer, primary_source, section
 from cds_service.clinical.decision import Decision
 from cds_service.clinical.expectations import SIZE_OF_EFFECT
-from cds_service.clinical.model import Line, Rank
+from cds_service.clinical.model import Conclusion, Line, Rank
 from cds_service.clinical.results import Reading
 from cds_service.clinical.wording import quote
 
@@ -93,7 +93,8 @@ def _rule_path(decision: Decision) -> list[str]:
     path += [f"{rule.id}: {md.text(cap.because)}" for rule, cap in decision.caps]
     certainty = decision.verdicts[0][1].certainty
     if certainty:
-        path.append(f"Strength and certainty: {md.text(certainty)}")
+        before = " before it was limited" if decision.caps else ""
+        path.append(f"Strength and certainty{before}: {md.text(certainty)}")
     if decision.conclusion.is_supportive:
         path.append(md.text(SIZE_OF_EFFECT))
     return path
@@ -107,8 +108,21 @@ _SECTIONS = (
 )
 
 
+# an alternative or, where nothing is recommended, the next step, on cards for which no rule names one.
+OTHERWISE = {
+    Conclusion.CONTRAINDICATED: "Consider clarifying what stands against the order, and choosing it anew after that.",
+    Conclusion.NOT_INDICATED: "Consider RLS treatment other than iron; repeat ferritin and TSAT if the situation changes.",
+    Conclusion.INSUFFICIENT_DATA: "Consider obtaining what is missing, then choose the order again: it is decided anew.",
+    Conclusion.MAY_BENEFIT: "Alternatives: treating RLS otherwise, or repeating ferritin and TSAT before deciding.",
+    Conclusion.INDICATED_STRONG: "Alternatives: treating RLS otherwise, or looking for the cause of the low TSAT first.",
+}
+
+
 def _remarks(decision: Decision) -> list[str]:
     by_section: dict[str, list[str]] = {}
     for _, remark in decision.remarks:
         by_section.setdefault(remark.section, []).append(md.text(remark.text))
+    if not by_section.keys() & {"alternatives", "next-step"}:
+        key = "alternatives" if decision.conclusion.is_supportive else "next-step"
+        by_section[key] = [OTHERWISE[decision.conclusion]]
     return [section(title, by_section[key]) for key, title in _SECTIONS if key in by_section]

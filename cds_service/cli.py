@@ -150,14 +150,16 @@ def clients() -> None:
 @click.argument("path", metavar="[FILE]", type=click.Path(path_type=Path), required=False)
 def check(path: Path | None) -> None:
     """Check a client registry, CDS_CLIENTS or FILE, and show what it says."""
-    from cds_service import terminal
-    from cds_service.clients import load_registry
+    from cds_service.clients import describe, load_registry
 
     settings = _settings()
     path = path or settings.clients
     if path is None:
         raise ConfigurationError("CDS_CLIENTS is not set; name the file to check")
-    terminal.print_registry(load_registry(path, settings), path)
+    registry = load_registry(path, settings)
+    click.echo(f"{path} is in order.\n")
+    for client in registry.clients:
+        click.echo("\n".join(describe(client)) + "\n")
 
 
 def _answer(body: bytes, as_of: datetime | None, service_id: str | None) -> "Reply":

@@ -315,6 +315,33 @@ def _explain(path: Path, names: list[str], error: dict[str, Any]) -> str:
     return f"{path}: {where}{member + ': ' if member else ''}{words}"
 
 
+def describe(client: RegisteredClient) -> list[str]:
+    """What the registry says of a client, for people; keys by id only."""
+    profile, share = client.client.profile, client.client.live_share
+    mode = {0: "silent: cards are decided and recorded, none is shown", 100: "live"}.get(share, f"live for {share} %")
+    lines = {
+        "issuers": client.issuers,
+        "algorithms": client.algorithms,
+        "keys agreed": tuple(key.kid for key in client.keys),
+        "keys published at": client.key_urls,
+        "public base URLs": client.audience_bases,
+        "further aud values": client.audiences,
+        "tenants": client.tenants or ("any" if not client.requires_tenant else "",),
+        "FHIR servers": tuple(
+            base.url + (" (private network)" if base.private_network else "") for base in client.client.fhir_bases
+        ),
+        "web origins": client.origins,
+        "time zone": (str(client.client.zone or "that of this machine"),),
+        "product label": (client.client.label,),
+        "follow-up as": (profile.follow_up,),
+        "mode": (mode,),
+        "cards": (f"at most {profile.card_limit}" if profile.card_limit else "no limit",),
+        "shows": tuple(name for name in ("trace", "suggestions", "deletes") if getattr(profile, name)),
+    }
+    shown = [f"  {name + ':':20}{', '.join(values) or 'none'}" for name, values in lines.items()]
+    return [client.name, *shown]
+
+
 class Clients:
     """The registry in force. A new file that cannot be used leaves the old one in force and says so."""
 

@@ -1,6 +1,7 @@
-"""Writes the synthetic patients and requests under fhir_fixtures/ from tests/situations.py (`make fixtures`).
+"""Writes the synthetic patients, requests and replies under fhir_fixtures/ from tests/situations.py (`make fixtures`).
 
-Every person is invented. All dates are relative to one reference date; the demo shifts them to today.
+Every person is invented. All dates are relative to one reference date; the demo shifts them to today. Also written:
+the bad requests of tests/bad_requests.py, and the READMEs' tables of settings and bad requests.
 """
 
 import json
@@ -266,8 +267,20 @@ def write(path: Path, content: Json) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def write_bad_requests() -> None:
+    from tests.bad_requests import MISTAKES, spoil
+
+    good = json.loads((FOLDER / "requests/order_select/low-ferritin.json").read_text("utf-8"))
+    folder = FOLDER / "bad_requests"
+    folder.mkdir(exist_ok=True)
+    for path in folder.glob("*.json"):
+        path.unlink()
+    for name in MISTAKES:
+        (folder / f"{name}.json").write_bytes(spoil(name, good))
+
+
 def main() -> None:
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    sys.path[:0] = [str(Path(__file__).resolve().parent), str(FOLDER.parent)]
     from situations import SITUATIONS
 
     for name, situation in SITUATIONS.items():
@@ -280,6 +293,12 @@ def main() -> None:
         for name, one in SITUATIONS.items()
     ]
     write(FOLDER / "situations.json", {"reference": REFERENCE.isoformat(), "situations": listed})
+    write_bad_requests()
+    from tests.readme_tables import write_tables
+    from tests.replies import write_replies  # answers the requests just written
+
+    write_replies()
+    write_tables()
 
 
 if __name__ == "__main__":

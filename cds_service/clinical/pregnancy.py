@@ -128,10 +128,17 @@ def _newest_first(
     return tuple(sorted(evidence, key=_recency, reverse=True))
 
 
-def _recency(one: PregnancyEvidence) -> tuple[date, time, str, str]:
+def _recency(one: PregnancyEvidence) -> tuple[date, time, str, str, date, int]:
     """A total order; undated evidence counts as the oldest."""
     clock = one.day.clock if one.day else None
-    return (_said_on(one), clock or time.min, one.source, one.reference)
+    return (
+        _said_on(one),
+        clock or time.min,
+        one.source,
+        one.reference,
+        one.value_date or date.min,
+        one.age_days or one.trimester or 0,
+    )
 
 
 # ---------------------------------------------------------------------------------------------- gestational age
@@ -151,7 +158,8 @@ def _date_pregnancy(evidence: list[PregnancyEvidence], current: list[PregnancyEv
         ]
         if found:
             newest = max(_said_on(one) for one, _ in found)
-            age, _, said_by = min((age, one.reference, one) for one, age in found if _said_on(one) == newest)
+            latest = [(one, age) for one, age in found if _said_on(one) == newest]
+            said_by, age = min(latest, key=lambda pair: (pair[1], _recency(pair[0])))
             return Dating(Stage.EARLY if age < FOURTEEN_WEEKS_DAYS else Stage.LATER, age, said_by)
     return _date_by_trimester([one for one in current if one.trimester], as_of)
 

@@ -4,18 +4,23 @@ from typing import Any
 
 import pytest
 
+from cds_service.clinical.iron_allergy import show_allergy
 from cds_service.clinical.model import Allergen, AllergyEntry, Conclusion, Ingredient, Line, Rank
-from cds_service.clinical.rules.allergy import show_allergy
 from tests.rules.ask import ask, texts, verdict
 from tests.rules.build import RLS, allergy, case, condition, day, decide, facts, ferritin, lines, order, tsat
 
 FCM, SUCROSE, FERUMOXYTOL = Ingredient.FCM, Ingredient.SUCROSE, Ingredient.FERUMOXYTOL
-RASH = {"has_reaction": True, "reactions": "rash"}
-NAUSEA = {"has_reaction": True, "all_gastrointestinal": True, "reactions": "nausea"}
-ANAPHYLAXIS = {"has_reaction": True, "has_anaphylaxis": True, "is_severe": True, "reactions": "anaphylaxis"}
-SEVERE_RASH = {**RASH, "is_severe": True}
-SEVERE_NAUSEA = {**NAUSEA, "is_severe": True}
-HIGH_RISK = {"is_severe": True}  # criticality high, no reaction recorded
+RASH: dict[str, Any] = {"has_reaction": True, "reactions": "rash"}
+NAUSEA: dict[str, Any] = {"has_reaction": True, "all_gastrointestinal": True, "reactions": "nausea"}
+ANAPHYLAXIS: dict[str, Any] = {
+    "has_reaction": True,
+    "has_anaphylaxis": True,
+    "is_severe": True,
+    "reactions": "anaphylaxis",
+}
+SEVERE_RASH: dict[str, Any] = {**RASH, "is_severe": True}
+SEVERE_NAUSEA: dict[str, Any] = {**NAUSEA, "is_severe": True}
+HIGH_RISK: dict[str, Any] = {"is_severe": True}  # criticality high, no reaction recorded
 
 
 def row(rule_id: str, words: str, *values: object) -> object:

@@ -1,4 +1,4 @@
-"""R-04, R-32 to R-36, R-32a: the ceiling of one dose by product, weight, label and dialysis, on both sides of each bound."""
+"""R-04, R-32 to R-36, R-32a: the ceiling of one dose by product, weight, label and dialysis."""
 
 from decimal import Decimal
 from typing import Any
@@ -31,7 +31,13 @@ def row(rule_id: str, words: str, *values: object) -> Any:
 
 
 def asked(
-    ingredient: Ingredient | None, mg: str | None, kilograms: str | None = "72", *, label: str = "us", hook: str = "order-select", **chart: Any
+    ingredient: Ingredient | None,
+    mg: str | None,
+    kilograms: str | None = "72",
+    *,
+    label: str = "us",
+    hook: str = "order-select",
+    **chart: Any,
 ) -> Case:
     patient = facts(*([weight(kilograms)] if kilograms else []), **chart)
     return case(patient, order(ingredient, mg), label=label, hook=hook)
@@ -166,7 +172,7 @@ def done(*concepts: str, days_ago: int = 5) -> ProcedureEntry:
 def test_r_36_ceiling_of_iron_sucrose_by_method_of_dialysis(
     conditions: tuple[ConditionEntry, ...], procedures: tuple[ProcedureEntry, ...], ceiling: str
 ) -> None:
-    chart = {"conditions": conditions, "procedures": procedures}
+    chart: dict[str, Any] = {"conditions": conditions, "procedures": procedures}
     assert not warnings(asked(SUCROSE, ceiling, **chart))
     assert warnings(asked(SUCROSE, f"{ceiling}.1", **chart))
 
@@ -249,7 +255,9 @@ def unknown(dose: OrderDose, hook: str, ingredient: Ingredient | None = FCM) -> 
         row("R-04", "per kg without a weight", PER_KG, "15 mg/kg cannot be worked out: no body weight on record."),
     ],
 )
-def test_r_04_at_order_sign_a_dose_that_cannot_be_read_is_a_warning_with_the_ceiling(dose: OrderDose, words: str) -> None:
+def test_r_04_at_order_sign_a_dose_that_cannot_be_read_is_a_warning_with_the_ceiling(
+    dose: OrderDose, words: str
+) -> None:
     (line,) = ask("R-04", unknown(dose, "order-sign"))
     assert isinstance(line, Line)
     assert (line.rank, line.makes_warning) == (Rank.DOSE, True)

@@ -35,7 +35,7 @@ def placed(evaluated: IronOrder, *records: DoseRecord, kilograms: str = "72", **
     return case(chart, evaluated)
 
 
-# ------------------------------------------------------------------------------------------------ R-41a: course limits
+# ----------------------------------------------------------------------------------------------- R-41a: course limits
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_r_41a_doses_of_the_latest_course(records: list[DoseRecord], course_days
     assert [(asked.as_of - dose.day).days for dose in asked.earlier_iron.course] == course_days_ago
 
 
-# --------------------------------------------------------------------------------------------------- the relation
+# ------------------------------------------------------------------------------------------------- the relation
 
 RELATIONS = [
     row("R-41", "no iron on record", ordered(), [], NONE),
@@ -96,8 +96,20 @@ RELATIONS = [
     row("R-41", "third dose", ordered("500"), [fcm("500", 30), fcm("500", 10)], NEXT),
     row("R-41", "third dose over the limit", ordered("501"), [fcm("500", 30), fcm("500", 10)], REPEAT),
     row("R-41", "another product", ordered("1000", DERISOMALTOSE), [fcm("500", 8)], REPEAT),
-    row("R-41", "another product given last", ordered("500"), [fcm("500", 20), given(SUCROSE, "200", days_ago=5)], REPEAT),
-    row("R-41", "another product on the last day", ordered("500"), [fcm("500", 5), given(SUCROSE, "200", days_ago=5)], REPEAT),
+    row(
+        "R-41",
+        "another product given last",
+        ordered("500"),
+        [fcm("500", 20), given(SUCROSE, "200", days_ago=5)],
+        REPEAT,
+    ),
+    row(
+        "R-41",
+        "another product on the last day",
+        ordered("500"),
+        [fcm("500", 5), given(SUCROSE, "200", days_ago=5)],
+        REPEAT,
+    ),
     row("R-41", "another product earlier", ordered("500"), [fcm("500", 5), given(SUCROSE, "200", days_ago=20)], NEXT),
     row("R-41", "earlier product not named", ordered(), [given(None, "500", days_ago=8)], REPEAT),
     row("R-41", "ordered product not named", ordered("500", None), [fcm("500", 8)], REPEAT),
@@ -106,8 +118,16 @@ RELATIONS = [
     row("R-41a", "but not when nothing is left", ordered(None), [fcm("750", 20), fcm("750", 8)], REPEAT),
     row("R-41a", "an unreadable dose counts 0", order(FCM, dose=OrderDose(unreadable="1 vial")), [fcm("750", 8)], NEXT),
     row("R-41a", "dextran after its test dose", ordered("1000", DEXTRAN), [given(DEXTRAN, "25", days_ago=1)], NEXT),
-    row("R-41a", "dextran 1000 with test dose is a whole course", ordered("100", DEXTRAN), [given(DEXTRAN, "1025", days_ago=9)], REPEAT),
-    row("R-41a", "only a test dose would be left", ordered(None, DEXTRAN), [given(DEXTRAN, "1000", days_ago=9)], REPEAT),
+    row(
+        "R-41a",
+        "dextran 1000 with test dose is a whole course",
+        ordered("100", DEXTRAN),
+        [given(DEXTRAN, "1025", days_ago=9)],
+        REPEAT,
+    ),
+    row(
+        "R-41a", "only a test dose would be left", ordered(None, DEXTRAN), [given(DEXTRAN, "1000", days_ago=9)], REPEAT
+    ),
     row("R-41a", "dextran in portions", ordered("100", DEXTRAN), [given(DEXTRAN, "900", days_ago=9)], NEXT),
     row("R-41a", "second ferumoxytol", ordered("510", FERUMOXYTOL), [given(FERUMOXYTOL, "510", days_ago=5)], NEXT),
     row("R-41a", "third ferumoxytol", ordered("510", FERUMOXYTOL), [given(FERUMOXYTOL, "1020", days_ago=5)], REPEAT),
@@ -150,7 +170,8 @@ def test_r_41_the_limit_is_the_reason_for_a_repeat(
 def test_r_41_what_is_known_about_a_running_course() -> None:
     earlier = placed(ordered("250"), fcm("500", 30), fcm("500", 10)).earlier_iron
     assert (earlier.days, earlier.first_day) == (10, day(30).first)
-    assert (earlier.course_total_mg, earlier.course_limit_mg, earlier.remaining_mg) == (1000, 1500, 500)
+    amounts = (earlier.course_total_mg, earlier.course_limit_mg, earlier.remaining_mg)
+    assert amounts == (Decimal(1000), Decimal(1500), Decimal(500))
     assert [dose.day for dose in earlier.blackout_doses] == [day(30).first, day(10).first]
 
 
@@ -159,7 +180,7 @@ def test_r_41_without_iron_there_is_nothing_to_know() -> None:
     assert (earlier.latest, earlier.days, earlier.first_day, earlier.course_total_mg) == (None, None, None, None)
 
 
-# ---------------------------------------------------------------------------------------- R-41d: amount or day not known
+# ------------------------------------------------------------------------------------- R-41d: amount or day not known
 
 
 def month_until(last_days_ago: int, first_days_ago: int) -> Day:
@@ -182,8 +203,20 @@ UNKNOWN = [
         [fcm(None, 60), fcm("500", 28), fcm("500", 8)],
         NEXT,
     ),
-    row("R-41d", "a portion of the day not recorded", ordered("500"), [fcm("500", 8, reference="a"), fcm(None, 8)], UNCERTAIN),
-    row("R-41d", "the recorded portion is over the limit", ordered("1200"), [fcm("500", 8, reference="a"), fcm(None, 8)], REPEAT),
+    row(
+        "R-41d",
+        "a portion of the day not recorded",
+        ordered("500"),
+        [fcm("500", 8, reference="a"), fcm(None, 8)],
+        UNCERTAIN,
+    ),
+    row(
+        "R-41d",
+        "the recorded portion is over the limit",
+        ordered("1200"),
+        [fcm("500", 8, reference="a"), fcm(None, 8)],
+        REPEAT,
+    ),
     row("R-41d", "a month, all of it within 28 days", ordered(), [fcm("750", 0, day=month_until(5, 20))], NEXT),
     row("R-41d", "a month, its first day 28 days ago", ordered(), [fcm("750", 0, day=month_until(5, 28))], NEXT),
     row("R-41d", "a month, its first day 29 days ago", ordered(), [fcm("750", 0, day=month_until(5, 29))], UNCERTAIN),

@@ -143,7 +143,7 @@ def test_r_28_may_benefit_says_strength_bounds_and_why_dialysis() -> None:
     found = verdict("R-28", chart(ferritin("150"), tsat("16")))
     assert found is not None
     for part in ("End stage renal disease", "below 200 ng/mL", "below 20 %"):
-        assert part in found.say[0]
+        assert part in " ".join(found.say)
     assert "conditional" in found.certainty and "moderate certainty" in found.certainty
     assert [used.name for used in found.used] == ["ferritin", "TSAT", "condition"]
 
@@ -151,8 +151,8 @@ def test_r_28_may_benefit_says_strength_bounds_and_why_dialysis() -> None:
 def test_r_28_not_supported_says_that_the_renal_protocol_may_differ() -> None:
     asked = chart(ferritin("250"), tsat("16"), conditions=(RLS,), procedures=(procedure(9), procedure(2)))
     found = verdict("R-28", asked)
-    assert found is not None and "renal anemia protocol may differ" in found.say[1]
-    assert "dialysis procedure of 2026-03-08" in found.say[0]
+    assert found is not None and "renal anemia protocol may differ" in found.say[-1]
+    assert "procedure of 2026-03-08" in found.say[0]
     assert len(found.used) == 4
 
 

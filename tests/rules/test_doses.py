@@ -104,7 +104,7 @@ def shape(records: Sequence[DoseRecord]) -> list[tuple[int, str | None, Ingredie
     ]
 
 
-FOR_A = {"refers_to": ("MedicationRequest/A",)}
+FOR_A: dict[str, Any] = {"refers_to": ("MedicationRequest/A",)}
 BROUGHT_TOGETHER = [
     row("R-40e", "one administration", [administration()], [(10, "750", FCM)]),
     row(

@@ -29,12 +29,16 @@ def on(*days_ahead: int) -> dict[str, Any]:
     return {"planned": tuple(day(-ahead) for ahead in days_ahead), "administrations": len(days_ahead)}
 
 
-def signed(name: str, mg: str | None = "750", *, days_ago: int | None = 10, status: str = "active", **changes: Any) -> IronOrder:
+def signed(
+    name: str, mg: str | None = "750", *, days_ago: int | None = 10, status: str = "active", **changes: Any
+) -> IronOrder:
     authored = None if days_ago is None else day(days_ago)
     return draft(name, mg, **{"authored": authored, "status": status, "in_session": False, **changes})
 
 
-def session(*orders: IronOrder, chart: tuple[IronOrder, ...] = (), records: tuple[DoseRecord, ...] = (), kg: str = "72") -> Case:
+def session(
+    *orders: IronOrder, chart: tuple[IronOrder, ...] = (), records: tuple[DoseRecord, ...] = (), kg: str = "72"
+) -> Case:
     """The first order is the evaluated one."""
     return case(facts(weight(kg), signed_orders=chart, dose_records=records), orders[0], session=orders)
 
@@ -73,7 +77,11 @@ def test_r_04b_alone_25_mg_is_an_order_of_its_own() -> None:
 
 
 def test_r_04b_a_test_dose_is_no_duplicate_and_not_summed() -> None:
-    main, test_dose, other = draft("main", "1000", DEXTRAN), draft("test", "25", DEXTRAN), draft("other", "200", SUCROSE)
+    main, test_dose, other = (
+        draft("main", "1000", DEXTRAN),
+        draft("test", "25", DEXTRAN),
+        draft("other", "200", SUCROSE),
+    )
     assert ask("R-04b", session(main, test_dose)) == ()
     (text,) = duplicates(session(main, test_dose, other))
     assert "Together 1200 mg." in text
@@ -180,21 +188,59 @@ COURSES = [
     row("R-04b", "1501 mg", draft("a", "1000", **on(1)), draft("b", "501", **on(8)), False),
     row("R-04b", "one without a date", draft("a", **on(1)), draft("b"), False),
     row("R-04b", "this one without a date", draft("a"), draft("b", **on(8)), False),
-    row("R-04b", "one date for two administrations", draft("a", "500", **on(1)), draft("b", "500", administrations=2, planned=(day(-8),)), False),
+    row(
+        "R-04b",
+        "one date for two administrations",
+        draft("a", "500", **on(1)),
+        draft("b", "500", administrations=2, planned=(day(-8),)),
+        False,
+    ),
     row("R-04b", "a date that has passed", draft("a", **on(1)), draft("b", planned=(day(7),)), False),
-    row("R-04b", "only a month", draft("a", **on(1)), draft("b", planned=(Day(date(2026, 4, 1), date(2026, 4, 30)),)), False),
-    row("R-04b", "ferumoxytol 3 days apart", draft("a", "510", FERUMOXYTOL, **on(1)), draft("b", "510", FERUMOXYTOL, **on(4)), True),
-    row("R-04b", "ferumoxytol 2 days apart", draft("a", "510", FERUMOXYTOL, **on(1)), draft("b", "510", FERUMOXYTOL, **on(3)), False),
-    row("R-04b", "sucrose on the next day", draft("a", "200", SUCROSE, **on(1)), draft("b", "200", SUCROSE, **on(2)), True),
+    row(
+        "R-04b",
+        "only a month",
+        draft("a", **on(1)),
+        draft("b", planned=(Day(date(2026, 4, 1), date(2026, 4, 30)),)),
+        False,
+    ),
+    row(
+        "R-04b",
+        "ferumoxytol 3 days apart",
+        draft("a", "510", FERUMOXYTOL, **on(1)),
+        draft("b", "510", FERUMOXYTOL, **on(4)),
+        True,
+    ),
+    row(
+        "R-04b",
+        "ferumoxytol 2 days apart",
+        draft("a", "510", FERUMOXYTOL, **on(1)),
+        draft("b", "510", FERUMOXYTOL, **on(3)),
+        False,
+    ),
+    row(
+        "R-04b",
+        "sucrose on the next day",
+        draft("a", "200", SUCROSE, **on(1)),
+        draft("b", "200", SUCROSE, **on(2)),
+        True,
+    ),
     row("R-04b", "two products with dates", draft("a", "500", **on(1)), draft("b", "200", SUCROSE, **on(8)), False),
     row("R-04b", "product not named", draft("a", "500", None, **on(1)), draft("b", "500", None, **on(8)), False),
     row("R-04b", "a dose not written counts 0", draft("a", **on(1)), draft("b", None, **on(8)), True),
-    row("R-04b", "several dates each", draft("a", "200", SUCROSE, **on(1, 5)), draft("b", "200", SUCROSE, **on(3, 7)), True),
+    row(
+        "R-04b",
+        "several dates each",
+        draft("a", "200", SUCROSE, **on(1, 5)),
+        draft("b", "200", SUCROSE, **on(3, 7)),
+        True,
+    ),
 ]
 
 
 @pytest.mark.parametrize(("one", "other", "is_course"), COURSES)
-def test_r_04b_orders_with_dates_that_fit_are_one_planned_course(one: IronOrder, other: IronOrder, is_course: bool) -> None:
+def test_r_04b_orders_with_dates_that_fit_are_one_planned_course(
+    one: IronOrder, other: IronOrder, is_course: bool
+) -> None:
     for evaluated, beside in ((one, other), (other, one)):
         asked = session(evaluated, beside)
         assert bool(doses.course_mates(asked)) is is_course
@@ -282,7 +328,9 @@ def test_r_04b_a_duplicate_makes_the_card_a_warning_and_leaves_the_class() -> No
         row("R-43a", "the last of several", draft("a", **on(5, 12)), None, 12),
         row("R-43a", "passed: the hook date", draft("a", planned=(day(1),)), None, 0),
         row("R-43a", "one passed, one to come", draft("a", planned=(day(3), day(-4))), None, 4),
-        row("R-43a", "only a month is no date", draft("a", planned=(Day(date(2026, 4, 1), date(2026, 4, 30)),)), None, 0),
+        row(
+            "R-43a", "only a month is no date", draft("a", planned=(Day(date(2026, 4, 1), date(2026, 4, 30)),)), None, 0
+        ),
         row("R-43a", "the last date of the course", draft("a", **on(1)), draft("b", **on(8)), 8),
         row("R-43a", "a duplicate is no course mate", draft("a", **on(1)), draft("b", **on(3)), 1),
     ],

@@ -223,6 +223,14 @@ def test_r_20e_not_pregnant_has_no_stage_and_no_age() -> None:
     assert (state.is_pregnant, state.stage, state.age_days) == (False, None, None)
 
 
+def test_r_20e_two_values_of_one_observation_do_not_depend_on_their_order() -> None:
+    one, other = due_in(120, 5), due_in(100, 5)
+    assert one.reference == other.reference
+    assert assess(one, other) == assess(other, one)
+    assert assess(one, other).age_days == 160
+    assert assess(one, one).age_days == 160
+
+
 @pytest.mark.parametrize(
     ("stated", "reached"),
     [

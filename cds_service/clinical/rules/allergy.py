@@ -1,21 +1,26 @@
 """Allergy to iron: which entries stop this order, and which are only named (R-18)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from cds_service.clinical.case import Case, Rule
 from cds_service.clinical.citations import DESIGN, E1, F1, F2, F3, F4, F5
+from cds_service.clinical.iron_allergy import (
+    find_part,
+    in_order,
+    is_severe_to_iron,
+    show_allergies,
+    use_allergies,
+)
 from cds_service.clinical.model import (
     Allergen,
     AllergyEntry,
     Answer,
     Conclusion,
-    Ingredient,
     IronOrder,
     Line,
     NotApplicable,
     Phase,
     Rank,
-    Used,
     Verdict,
 )
 from cds_service.clinical.problem_list import (
@@ -26,100 +31,7 @@ from cds_service.clinical.problem_list import (
 )
 from cds_service.clinical.wording import quote
 
-_BY_VEIN = (Allergen.INGREDIENT, Allergen.PARENTERAL_CLASS)
-_UNCONFIRMED = ("unconfirmed", "provisional", "differential", "presumed")
-# R-18c: with these orders any reaction to an intravenous iron stops; a product not named may be ferumoxytol.
-_STRICT_ORDERS = (Ingredient.FERUMOXYTOL, None)
 REACTION_ENTRIES = frozenset({"iron-adverse-reaction"})
-
-# ----------------------------------------------------------------- R-18a, R-18b, R-18c: what stops while it is active
-
-
-def _is_own(entry: AllergyEntry, order: IronOrder) -> bool:
-    """(a) The ordered ingredient or its brand, or parenteral iron as a class; the reaction does not matter."""
-    if entry.allergen is Allergen.PARENTERAL_CLASS:
-        return True
-    return (
-        entry.allergen is Allergen.INGREDIENT and entry.ingredient is not None and entry.ingredient is order.ingredient
-    )
-
-
-def _is_severe(entry: AllergyEntry, _: IronOrder) -> bool:
-    """(b) Severe or anaphylactic, to any parenteral iron or to plain "iron"; the stomach excuses plain "iron" only."""
-    if not (entry.is_severe or entry.has_anaphylaxis):
-        return False
-    if entry.allergen is Allergen.PLAIN_IRON:
-        return not entry.all_gastrointestinal
-    return entry.allergen in _BY_VEIN
-
-
-def _is_any_reaction(entry: AllergyEntry, order: IronOrder) -> bool:
-    """(c) Ferumoxytol or an unnamed product: any reaction not purely gastrointestinal, an unrecorded one included."""
-    if order.ingredient not in _STRICT_ORDERS or entry.all_gastrointestinal:
-        return False
-    return entry.allergen in (*_BY_VEIN, Allergen.PLAIN_IRON)
-
-
-_PARTS: dict[str, Callable[[AllergyEntry, IronOrder], bool]] = {
-    "R-18a": _is_own,
-    "R-18b": _is_severe,
-    "R-18c": _is_any_reaction,
-}
-
-
-def find_part(entry: AllergyEntry, order: IronOrder) -> str | None:
-    """The part of R-18 by which this entry stops the order while it is active: the first that fits."""
-    if not entry.counts:
-        return None
-    return next((part for part, fits in _PARTS.items() if fits(entry, order)), None)
-
-
-def _find_stopping(case: Case, part: str) -> tuple[AllergyEntry, ...]:
-    found = [entry for entry in case.facts.allergies if entry.is_active and find_part(entry, case.order) == part]
-    return _in_order(found)
-
-
-def _in_order(entries: Iterable[AllergyEntry]) -> tuple[AllergyEntry, ...]:
-    return tuple(sorted(entries, key=lambda entry: (entry.name, entry.reference)))
-
-
-# ----------------------------------------------------------------------------------------------------------- words
-
-
-def show_allergy(entry: AllergyEntry) -> str:
-    """`iron sucrose (reaction: anaphylaxis; severe; recorded 2024-05-01; unconfirmed)`."""
-    name = quote(entry.name) if entry.name else "an entry without a name"
-    details = [f"reaction: {quote(entry.reactions)}" if entry.reactions else _unnamed_reaction(entry)]
-    if entry.is_severe:
-        details.append("severe")
-    if entry.day:
-        details.append(f"recorded {entry.day}")
-    if not entry.is_active and entry.clinical_status:
-        details.append(quote(entry.clinical_status))
-    if entry.verification_status in _UNCONFIRMED:
-        details.append("unconfirmed")
-    return f"{name} ({'; '.join(details)})"
-
-
-def _unnamed_reaction(entry: AllergyEntry) -> str:
-    return "reaction recorded without words" if entry.has_reaction else "no reaction recorded"
-
-
-def _show(entries: Iterable[AllergyEntry]) -> str:
-    return "; ".join(dict.fromkeys(show_allergy(entry) for entry in entries))
-
-
-def _use(entries: Iterable[AllergyEntry]) -> tuple[Used, ...]:
-    return tuple(
-        Used(
-            "allergy",
-            quote(entry.name),
-            entry.reference,
-            str(entry.day) if entry.day else "",
-        )
-        for entry in entries
-    )
-
 
 # ---------------------------------------------------------------------------------------------------------- the stops
 
@@ -131,6 +43,11 @@ _OTHER_ROUTE = "Consider another route, or an allergist's opinion before any int
 _OTHER_PRODUCT = "Consider another product or route, and an allergist's opinion."
 
 
+def _find_stopping(case: Case, part: str) -> tuple[AllergyEntry, ...]:
+    found = [entry for entry in case.facts.allergies if entry.is_active and find_part(entry, case.order) == part]
+    return in_order(found)
+
+
 def _stop(
     because: str,
     headline: str,
@@ -138,8 +55,8 @@ def _stop(
     advice: str,
     entries: tuple[AllergyEntry, ...],
 ) -> tuple[Answer, ...]:
-    say = (f"{lead}: {_show(entries)}.", advice)
-    return (Verdict(Conclusion.CONTRAINDICATED, because, headline, say, _use(entries)),)
+    say = (f"{lead}: {show_allergies(entries)}.", advice)
+    return (Verdict(Conclusion.CONTRAINDICATED, because, headline, say, use_allergies(entries)),)
 
 
 def _product(order: IronOrder) -> str:
@@ -151,7 +68,7 @@ def _evaluate_own(case: Case) -> tuple[Answer, ...]:
     if not entries:
         return _NO_OWN
     is_class = any(entry.allergen is Allergen.PARENTERAL_CLASS for entry in entries)
-    is_severe = any(_is_severe(entry, case.order) for entry in entries)
+    is_severe = any(is_severe_to_iron(entry, case.order) for entry in entries)
     lead = f"Allergy that includes the ordered product, {_product(case.order)}"
     return _stop(
         "active allergy to the ordered iron or to parenteral iron as a class",
@@ -201,14 +118,14 @@ _NOTHING_TO_NAME = (NotApplicable("no further entry about iron to be named"),)
 
 
 def _evaluate_cautions(case: Case) -> tuple[Answer, ...]:
-    cautions = [(entry, _find_caution(entry, case.order)) for entry in _in_order(case.facts.allergies)]
+    cautions = [(entry, _find_caution(entry, case.order)) for entry in in_order(case.facts.allergies)]
     answers: list[Answer] = []
     for kind in _KINDS:
         entries = [entry for entry, caution in cautions if caution == kind]
         if entries:
             words, is_warning = kind
-            text = f"{words}: {_show(entries)}."
-            answers.append(Line(Rank.IRON_ALLERGY, text, words, makes_warning=is_warning, used=_use(entries)))
+            text = f"{words}: {show_allergies(entries)}."
+            answers.append(Line(Rank.IRON_ALLERGY, text, words, makes_warning=is_warning, used=use_allergies(entries)))
     return (*answers, *_name_problems(case)) or _NOTHING_TO_NAME
 
 

@@ -70,39 +70,23 @@ def _evaluate_class(case: Case) -> tuple[Answer, ...]:
     bounds = f"ferritin below {FERRITIN_BELOW.value} ng/mL and TSAT below {TSAT_BELOW.value} %"
     say: tuple[str, ...]
     if case.ferritin.is_in(FERRITIN_LOW) and case.tsat.is_in(TSAT_LOW):
-        say = (f"In dialysis ({_show(case)}) the guideline supports considering IV iron: {bounds}.",)
+        say = (f"{_show(case)}.", f"IV iron may be considered with {bounds}; guideline support is for iron sucrose.")
         certainty = "conditional recommendation for iron sucrose, moderate certainty"
-        return (
-            Verdict(
-                Conclusion.MAY_BENEFIT,
-                because,
-                "IV iron may be considered",
-                say,
-                used,
-                certainty=certainty,
-            ),
-        )
+        return (Verdict(Conclusion.MAY_BENEFIT, because, "IV iron may be considered", say, used, certainty=certainty),)
     say = (
-        f"In dialysis ({_show(case)}) IV iron for RLS is considered with {bounds}; the values do not meet both.",
+        f"{_show(case)}.",
+        f"IV iron for RLS is considered with {bounds}; the values do not meet both.",
         "The renal anemia protocol may differ.",
     )
-    return (
-        Verdict(
-            Conclusion.NOT_INDICATED,
-            because,
-            "not supported for RLS in dialysis",
-            say,
-            used,
-        ),
-    )
+    return (Verdict(Conclusion.NOT_INDICATED, because, "not supported for RLS in dialysis", say, used),)
 
 
 def _show(case: Case) -> str:
     entries = dialysis.find_entries(case.facts)
     if entries:
-        return show_entries(entries)
+        return f"Dialysis on record: {show_entries(entries)}"
     days = sorted(str(one.day) for one in dialysis.find_procedures(case.facts, case.as_of))
-    return f"dialysis procedure of {days[-1]}"
+    return f"Dialysis on record: procedure of {days[-1]}"
 
 
 def _use(case: Case) -> tuple[Used, ...]:
@@ -119,7 +103,7 @@ def _use(case: Case) -> tuple[Used, ...]:
 def _evaluate_product(case: Case) -> tuple[Answer, ...]:
     if not case.is_in_dialysis:
         return _NOT_IN_DIALYSIS
-    parts = [f"Dialysis ({_show(case)}): consider involving nephrology."]
+    parts = ["In dialysis, consider involving nephrology."]
     if case.order.ingredient is not Ingredient.SUCROSE:
         parts.append("Iron sucrose is the product with guideline support in dialysis.")
     if _may_exceed_fcm_caution(case):

@@ -49,7 +49,7 @@ def _evaluate_effect(case: Case) -> tuple[Answer, ...]:
     if not case.inflammation.is_present:
         return _NO_SIGN
     if case.ferritin.is_in(FERRITIN_LOW):
-        text = f"low despite signs of inflammation ({_signs(case)})"
+        text = f"low despite signs of inflammation: {_signs(case)}"
         return (Remark("ferritin", text, "ferritin 75 ng/mL or less with signs of inflammation"),)
     meaning = _find_meaning(case)
     if not meaning:

@@ -182,7 +182,7 @@ def _evaluate_check(case: Case) -> tuple[Answer, ...]:
     if not reasons:
         return _NO_RISK
     text = (
-        f"Consider checking phosphate before this dose ({'; '.join(reasons)}); {_say_latest(case)}. "
+        f"Consider checking phosphate before this dose: {'; '.join(reasons)}. So far {_say_latest(case)}. "
         "Another product is an option, with weaker evidence in RLS."
     )
     used = (

@@ -1,0 +1,42 @@
+"""Writes the tables of the READMEs that are made from code: settings, bad requests (`make fixtures`)."""
+
+from pathlib import Path
+
+from cds_service.settings import documented_settings
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+FIXTURES_README = ROOT / "fhir_fixtures" / "README.md"
+
+
+def settings_table() -> str:
+    """Every setting with its default and meaning, in the order of the class."""
+    lines = ["| setting | default | meaning |", "|---|---|---|"]
+    for one in documented_settings():
+        default = f"`{one.default}`" if one.default else ""
+        lines.append(f"| `{one.name}` | {default} | {one.meaning} |")
+    return "\n".join(lines)
+
+
+def bad_request_table() -> str:
+    from tests.bad_requests import MISTAKES
+
+    lines = ["| file | status | the answer begins |", "|---|---|---|"]
+    lines += [f"| `{name}` | {one.status} | {one.says.strip()} |" for name, one in MISTAKES.items()]
+    return "\n".join(lines)
+
+
+def between(text: str, marker: str, table: str) -> str:
+    """The text with the table between its markers. Raises `ValueError` if one is missing."""
+    begin, end = f"<!-- {marker} -->", f"<!-- /{marker} -->"
+    before, found, rest = text.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found or not found_end:
+        raise ValueError(f"{begin} or {end} is missing")
+    return f"{before}{begin}\n{table}\n{end}{after}"
+
+
+def write_tables() -> None:
+    README.write_text(between(README.read_text("utf-8"), "settings", settings_table()), "utf-8")
+    listed = between(FIXTURES_README.read_text("utf-8"), "bad-requests", bad_request_table())
+    FIXTURES_README.write_text(listed, "utf-8")

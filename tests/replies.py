@@ -1,0 +1,114 @@
+"""What the service answers to the fixture requests on their reference date: written by `make fixtures`, compared by tests."""
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flask.testing import FlaskClient
+
+from cds_service.app import create_app
+from cds_service.settings import load_settings
+
+Json = dict[str, Any]
+FOLDER = Path(__file__).resolve().parent.parent / "fhir_fixtures"
+SITUATIONS: dict[str, Json] = {
+    one["name"]: one for one in json.loads((FOLDER / "situations.json").read_text("utf-8"))["situations"]
+}
+REFERENCE = date.fromisoformat(json.loads((FOLDER / "situations.json").read_text("utf-8"))["reference"])
+ADDRESSES = {
+    "order-select": "/cds-services/iv-iron-rls",
+    "order-sign": "/cds-services/iv-iron-rls",
+    "patient-view": "/cds-services/iv-iron-rls-follow-up",
+}
+ANY_UUID = "00000000-0000-4000-8000-000000000000"  # stands for the uuids of cards and suggestions, new in every call
+_FOLDED = 6  # members nested deeper than this stay on one line: a rule, a code, an identifier each
+
+
+def open_service(days: int = 0, **settings: Any) -> FlaskClient:
+    """A test client of the service, default settings, its clock `days` after the reference date (noon, UTC)."""
+    for name in [name for name in os.environ if name.startswith("CDS_")]:
+        del os.environ[name]
+    moment = datetime(REFERENCE.year, REFERENCE.month, REFERENCE.day, 12, tzinfo=UTC) + timedelta(days)
+    chosen = {"timezone": "UTC", "database_url": "sqlite://", "log_level": "error", **settings}
+    return create_app(load_settings(**chosen), clock=lambda: moment).test_client()
+
+
+def request_path(name: str) -> Path:
+    return FOLDER / "requests" / SITUATIONS[name]["hook"].replace("-", "_") / f"{name}.json"
+
+
+def reply_path(name: str) -> Path:
+    return FOLDER / "responses" / SITUATIONS[name]["hook"].replace("-", "_") / f"{name}.json"
+
+
+def read_request(name: str) -> Json:
+    """A fresh copy, to be changed at will."""
+    request: Json = json.loads(request_path(name).read_text("utf-8"))
+    return request
+
+
+def mask(reply: Json) -> Json:
+    """The reply with the uuids of cards and suggestions replaced; everything else is the same in every call (CH-247)."""
+    cards = []
+    for card in reply["cards"]:
+        masked = {**card, "uuid": ANY_UUID}
+        if "suggestions" in card:
+            masked["suggestions"] = [{**one, "uuid": ANY_UUID} for one in card["suggestions"]]
+        cards.append(masked)
+    return {**reply, "cards": cards}
+
+
+def fold(value: Any, depth: int = 0) -> str:
+    """JSON to be read and compared by line: indented down to one rule of the trace or one code, which take a line."""
+    if not value or not isinstance(value, dict | list) or depth >= _FOLDED:
+        return json.dumps(value, ensure_ascii=False)
+    outer, inner = "  " * depth, "  " * (depth + 1)
+    if isinstance(value, dict):
+        lines = [f"{inner}{json.dumps(key)}: {fold(one, depth + 1)}" for key, one in value.items()]
+        return "{\n" + ",\n".join(lines) + f"\n{outer}}}"
+    return "[\n" + ",\n".join(inner + fold(one, depth + 1) for one in value) + f"\n{outer}]"
+
+
+def answer_all() -> Iterator[tuple[str, Json]]:
+    """Name and masked reply of every situation. Raises `ValueError` naming the first that is not answered with 200."""
+    client = open_service()
+    for name, situation in SITUATIONS.items():
+        body = request_path(name).read_bytes()
+        answer = client.post(ADDRESSES[situation["hook"]], data=body, content_type="application/json")
+        if answer.status_code != 200:
+            raise ValueError(f"{name} is answered with {answer.status_code}: {answer.text}")
+        yield name, mask(answer.get_json())
+
+
+def write_replies() -> None:
+    """Writes fhir_fixtures/responses/ anew; replies of situations that are gone are deleted."""
+    kept = set()
+    for name, reply in answer_all():
+        path = reply_path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(fold(reply) + "\n", encoding="utf-8")
+        kept.add(path)
+    for path in set((FOLDER / "responses").rglob("*.json")) - kept:
+        path.unlink()
+
+
+def ask(client: FlaskClient, request: Json) -> Json:
+    """The reply to a call that must be answered with 200."""
+    answer = client.post(ADDRESSES[request["hook"]], json=request)
+    assert answer.status_code == 200, answer.text
+    reply: Json = answer.get_json()
+    return reply
+
+
+def topics(reply: Json) -> list[str]:
+    """Conclusions of the cards, in order."""
+    return [card["source"]["topic"]["code"] for card in reply["cards"]]
+
+
+def trace(reply: Json) -> Json:
+    """The decision trace of a reply."""
+    found: Json = reply["extension"]["org.iv-iron-rls.decision-trace"]
+    return found
