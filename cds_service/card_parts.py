@@ -168,7 +168,4 @@ def course_of(shop: Shop, chart: Chart, decision: Decision) -> CourseRef:
 def _rls_reference(conditions: Iterable[ConditionEntry]) -> str | None:
     """The RLS entry to point at; references without an id are of no use to the client."""
     entries = (entry for entry in conditions if "rls" in entry.concepts and entry.is_active and entry.counts)
-    return next(
-        (entry.reference for entry in entries if entry.reference.startswith("Condition/")),
-        None,
-    )
+    return min((entry.reference for entry in entries if entry.reference.startswith("Condition/")), default=None)

@@ -22,7 +22,7 @@ from cds_service.card_parts import (
     source_of,
 )
 from cds_service.clinical.decision import Decision
-from cds_service.clinical.model import Conclusion
+from cds_service.clinical.model import Conclusion, Ingredient
 from cds_service.fhir import orders
 from cds_service.reassessment import Schedule, render_reassessment
 
@@ -78,14 +78,15 @@ _REASONS = {
 def render_cards(shop: Shop, profile: Profile, chart: Chart, decisions: Sequence[Decision]) -> list[Json]:
     """The cards of one reply, most important first where a client limits their number."""
     cards: list[Json] = []
-    scheduled: set[str] = set()
+    scheduled: set[Ingredient | None] = set()  # R-51: doses of one ingredient in a session are one course
     for decision in decisions:
         if decision.conclusion is Conclusion.OUT_OF_SCOPE:
             continue
         schedule = Schedule.of(shop, chart, decision)
         cards.append(_recommendation(shop, profile, chart, decision, schedule, names_order=len(decisions) > 1))
-        if schedule and schedule.missing and schedule.course.course not in scheduled:
-            scheduled.add(schedule.course.course)
+        ingredient = decision.case.order.ingredient
+        if schedule and schedule.missing and ingredient not in scheduled:
+            scheduled.add(ingredient)
             cards.append(render_reassessment(shop, profile, decision, schedule))
     return _limited(cards, profile.card_limit)
 

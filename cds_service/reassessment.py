@@ -69,7 +69,7 @@ class Schedule:
         if mine:
             ours = CourseRef(
                 ours.patient_id,
-                mine[0].course,
+                _their_course(mine, ours.course),
                 ours.identifier_system,
                 ours.rls_condition,
                 ours.based_on,
@@ -98,6 +98,12 @@ _CLOSED = (
     "fulfilled",
     "noshow",
 )
+
+
+def _their_course(mine: Sequence[ArrangedContact], ours: str) -> str:
+    """Missing contacts join those already there, under their course; of several the same one every time."""
+    known = {one.course for one in mine}
+    return ours if ours in known else min(known)
 
 
 def _is_of_course(one: ArrangedContact, course: str, anchor: date) -> bool:

@@ -17,7 +17,7 @@ from cds_service.clinical.codes import CodeIndex, ValueSetError
 from cds_service.clinical.decision import Decision, decide
 from cds_service.clinical.model import Conclusion, IronOrder, PatientFacts
 from cds_service.clinical.rules import RULES, scope
-from cds_service.errors import ConfigurationError, PreconditionFailed
+from cds_service.errors import BadRequest, ConfigurationError, PreconditionFailed
 from cds_service.fhir import iron_orders, reader
 from cds_service.fhir.addresses import AllowedBase
 from cds_service.fhir.orders import OrderCodes
@@ -120,7 +120,8 @@ def answer(
     client: Client,
     as_of: date,
 ) -> Reply:
-    """Answer one call: scope, data, facts, decisions, cards. Raises `PreconditionFailed` naming what is missing."""
+    """Answer one call: scope, data, facts, decisions, cards. Raises `PreconditionFailed` naming what is missing,
+    `BadRequest` for an order about another patient."""
     context = ReadContext(
         engine.index,
         client.zone,
@@ -156,6 +157,10 @@ def read_session(context: ReadContext, request: HookRequest, chosen: frozenset[D
             if draft in chosen:
                 why = f"the drug of a selected order cannot be read: nothing resolves {read.reference}"
                 raise PreconditionFailed((read.reference,), why)
+        elif isinstance(read, iron_orders.ForeignOrder):
+            if draft in chosen:  # CH-064: a session never mixes patients
+                member = f"context.draftOrders.entry[{place}].resource.subject"
+                raise BadRequest(f"{member}: is not the patient of the context")
         elif isinstance(read, IronOrder) and scope.is_parenteral_iron_order(read):
             orders.append(read)
     return tuple(orders)

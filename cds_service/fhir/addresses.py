@@ -2,41 +2,94 @@
 
 import ipaddress
 import posixpath
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last four bytes are the IPv4 address really reached
+# Instance metadata of cloud machines; the IPv4 one is link-local, this one is not.
+_METADATA = frozenset({ipaddress.ip_address("fd00:ec2::254")})
+_SENDABLE = re.compile(r"[\x21-\x7e]+").fullmatch  # what fits into a header as it is
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}").fullmatch
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True, slots=True)
 class AllowedBase:
-    """A FHIR base URL of the registry, normalised."""
+    """A FHIR base URL that may be contacted, normalised."""
 
     url: str
     private_network: bool = False  # may resolve to private and loopback addresses
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """One call's way to its CDS Client's FHIR server. The repr does not show the token (CH-100)."""
+
+    base: AllowedBase
+    token: str = field(repr=False)
+    scope: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NoAccess:
+    """Why no query can be made, and what to do about it."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
+    """What a browser calls an origin: the token never leaves it."""
+
     scheme: str
     host: str
     port: int
 
 
+NO_SERVER = NoAccess("the call names no fhirServer")
+NO_TOKEN = NoAccess("the call brings no access token (fhirAuthorization)")
+NO_HEADER = NoAccess("the access token holds characters that no HTTP header can")
+NOT_LISTED = NoAccess(
+    "the fhirServer of the call is not listed; list it in CDS_FHIR_BASES (demo mode), or under [[client.fhir]] in the "
+    "registry of CDS_CLIENTS"
+)
+
+
+def find_access(
+    server: str | None, token: str | None, scope: str, bases: tuple[AllowedBase, ...], traceparent: str = ""
+) -> Access | NoAccess:
+    """Server and token of a call as access to a listed base (CH-097, CH-098, CH-108)."""
+    if server is None:
+        return NO_SERVER
+    if token is None:
+        return NO_TOKEN
+    base = find_allowed(server, bases)
+    if base is None:
+        return NOT_LISTED
+    if not _SENDABLE(token):
+        return NO_HEADER
+    headers = {"traceparent": traceparent} if _TRACEPARENT(traceparent) else {}
+    return Access(base, token, scope, headers)
+
+
 def normalise_base(url: str) -> str | None:
     """Scheme and host in lower case, default port and trailing slash dropped; None for what cannot be a base."""
+    if "\\" in url or any(ord(sign) <= ord(" ") for sign in url):
+        return None
     try:
-        parts = urlsplit(url.strip())
+        parts = urlsplit(url)
         port = parts.port
     except ValueError:
         return None
     scheme = parts.scheme.lower()
-    if scheme not in _DEFAULT_PORTS or not parts.hostname or parts.username or parts.query or parts.fragment:
+    if scheme not in _DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
         return None
-    if "%" in parts.netloc or "\\" in url or any(ord(sign) <= 32 for sign in url):
-        return None
-    path = posixpath.normpath(parts.path) if parts.path.strip("/") else ""
-    if path != (parts.path.rstrip("/") or "") or ".." in parts.path.split("/"):
+    path = parts.path.rstrip("/")
+    if "%" in parts.netloc or (path and posixpath.normpath(path) != path):
         return None
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     shown_port = "" if port in (None, _DEFAULT_PORTS[scheme]) else f":{port}"
@@ -49,26 +102,47 @@ def find_allowed(url: str, bases: tuple[AllowedBase, ...]) -> AllowedBase | None
     return next((base for base in bases if base.url == wanted), None) if wanted else None
 
 
+def demo_base(url: str) -> AllowedBase:
+    """A base listed in demo mode, where nothing says `private_network`: local is what has a local name."""
+    return AllowedBase(normalise_base(url) or url, private_network=_is_local_name(urlsplit(url).hostname or ""))
+
+
+def _is_local_name(host: str) -> bool:
+    """A private address, or a name without dots, which only this machine's network can know (`localhost`, `hapi`)."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." not in host
+
+
 def origin_of(url: str) -> Origin | None:
+    """None when the URL has none, or carries a user name."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         return None
     scheme = parts.scheme.lower()
-    if scheme not in _DEFAULT_PORTS or not parts.hostname or parts.username:
+    if scheme not in _DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc:
         return None
     return Origin(scheme, parts.hostname.lower(), port or _DEFAULT_PORTS[scheme])
 
 
 def may_connect(address: str, *, private_network: bool) -> bool:
-    """Whether a resolved address may be connected to. Link-local and unspecified addresses never."""
+    """Whether a resolved address may be connected to. Link-local, multicast and unspecified addresses never."""
     try:
-        ip = ipaddress.ip_address(address.split("%")[0])
+        ip = _reached(ipaddress.ip_address(address.split("%")[0]))
     except ValueError:
         return False
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
-    if ip.is_link_local or ip.is_multicast or ip.is_unspecified:
+    if ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip in _METADATA:
         return False
     return private_network or ip.is_global
+
+
+def _reached(ip: IpAddress) -> IpAddress:
+    """The IPv4 address that an IPv6 notation stands for."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(ip.packed[-4:])
+    return ip.ipv4_mapped or ip.sixtofour or ip

@@ -34,6 +34,7 @@ from cds_service.fhir.wire import (
     Timing,
     as_list,
     concept_ids,
+    is_foreign,
     name_of,
     read_decimal,
     texts_of,
@@ -52,6 +53,13 @@ class OtherOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignOrder:
+    """An order of the session about another patient (CH-064)."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
 class UnreadableOrder:
     """An order whose drug cannot be told: `reference` is what nothing resolves."""
 
@@ -65,7 +73,7 @@ def read_order(
     resolve: Resolver | None,
     *,
     in_session: bool = True,
-) -> IronOrder | OtherOrder | UnreadableOrder:
+) -> IronOrder | OtherOrder | ForeignOrder | UnreadableOrder:
     """One order of the session or the chart. A resource that cannot be decoded is `UnreadableOrder` naming itself."""
     kind = reference.split("/", 1)[0]
     if kind not in ORDER_TYPES:
@@ -84,7 +92,9 @@ def _read_order(
     resolve: Resolver | None,
     *,
     in_session: bool,
-) -> IronOrder | OtherOrder | UnreadableOrder:
+) -> IronOrder | OtherOrder | ForeignOrder | UnreadableOrder:
+    if in_session and is_foreign(context, order.subject):
+        return ForeignOrder(reference)
     is_procedure = order.resourceType == "ServiceRequest"
     concept = order.code if is_procedure else order.medicationCodeableConcept
     drug = read_drug(
@@ -342,7 +352,7 @@ def read_drafted_tests(context: ReadContext, drafts: Sequence[msgspec.Raw]) -> f
             order = ORDER.decode(raw)
         except UNREADABLE:
             continue
-        if order.resourceType == "ServiceRequest":
+        if order.resourceType == "ServiceRequest" and not is_foreign(context, order.subject):
             ids = concept_ids(context, order.code)
             found |= {_SAME_TEST.get(one, one) for one in ids}
     return frozenset(found & set(TESTS))

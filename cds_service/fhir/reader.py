@@ -179,6 +179,8 @@ class _Chart:
             self._order("follow_up", raw, reference)
 
     def draft(self, raw: msgspec.Raw, place: int) -> None:
+        if KIND.decode(raw).resourceType not in arranged.CONTACT_TYPES:
+            return  # the iron orders are read already, types we do not know are passed over (CH-056)
         contact = arranged.read_arranged(self.context, raw, place, is_draft_order=True)
         if contact:
             self.arranged.append(contact)

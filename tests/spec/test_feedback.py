@@ -96,7 +96,7 @@ BODIES: tuple[tuple[str, bytes, str], ...] = (
     ("nothing", b"", "not JSON"),
     ("no JSON", b"{", "not JSON"),
     ("not UTF-8", b'{"feedback": ["\xff"]}', "not JSON"),
-    ("nested too deeply", b'{"feedback": ' + b"[" * 100_000, "JSON"),
+    ("nested too deeply", b'{"feedback": ' + b"[" * 100_000, "nested too deeply"),
     ("too many items", body(*[item()] * (MOST_ITEMS + 1)), "more than"),
 )
 
@@ -122,9 +122,8 @@ def test_a_bad_item_does_not_lose_the_others(row: str, what: str, given: Any, wo
 
 @pytest.mark.parametrize(("what", "given", "words"), BODIES, ids=[what for what, *_ in BODIES])
 def test_ch_176_a_body_that_is_no_feedback_is_refused(what: str, given: bytes, words: str) -> None:
-    with pytest.raises(BadRequest, match="(?s)" + words) as refused:
+    with pytest.raises(BadRequest, match=words):
         parse_feedback(given)
-    assert "RecursionError" not in str(refused.value), what
 
 
 def test_ch_182_times_are_kept_in_utc() -> None:

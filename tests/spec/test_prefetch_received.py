@@ -219,12 +219,23 @@ def test_a_record_that_cannot_be_read_does_not_fail_the_call(client: FlaskClient
 
 
 @pytest.mark.parametrize(
-    "value", [SEARCHSET, {"resourceType": "Group"}, {"resourceType": "Patient", "birthDate": ["1966"]}]
+    "value",
+    [
+        SEARCHSET,
+        {"resourceType": "Group"},
+        {"resourceType": "Patient", "birthDate": ["1966"]},
+        {"resourceType": "Patient", "id": "somebody-else", "birthDate": "2020-01-01"},
+    ],
+    ids=["none", "not a Patient", "unreadable birth date", "another person"],
 )
-def test_ch_091_a_patient_that_cannot_be_read_is_no_silent_adult(client: FlaskClient, value: Any) -> None:
+def test_ch_064_ch_091_a_patient_that_cannot_be_read_is_no_silent_adult(client: FlaskClient, value: Any) -> None:
     request = with_key("patient", value)
     code, _ = status(client, request)
     assert code == 412 or topics(ask(client, request)) == ["insufficient-data"]
+
+
+def test_ch_087_no_patient_is_an_answer_and_no_412(client: FlaskClient) -> None:
+    assert topics(ask(client, with_key("patient", None))) == ["insufficient-data"]
 
 
 def test_ch_041_ch_112_an_order_of_another_drug_is_silent_without_any_prefetch(client: FlaskClient) -> None:
