@@ -82,7 +82,7 @@ def _set_aside(decision: Decision) -> list[str]:
         if not reading.is_usable:
             lines.append(md.text(f"{name}: {reading.why_missing}"))
     for gap in case.facts.gaps[:3]:
-        lines.append(md.text(f"{gap.reference}: {gap.why}"))
+        lines.append(md.text(f"{quote(gap.reference)}: {gap.why}"))
     if len(case.facts.gaps) > 3:
         lines.append(f"{len(case.facts.gaps) - 3} more records could not be read: see the decision trace.")
     return lines

@@ -23,6 +23,11 @@ TOPIC_DISPLAY = {
     "may-benefit": "May benefit",
     "indicated-strong": "Indicated, strong recommendation",
     "reassessment": "Reassessment after IV iron",
+    "follow-up-due": "Follow-up after IV iron is due",
+    "too-early-to-judge": "Too early to judge IV iron",
+    "response-review": "Response to IV iron",
+    "recurrence-review": "Recurrence after IV iron",
+    "iron-candidate": "Candidate for IV iron",
 }
 PRODUCTS = {
     "fcm": "Ferric carboxymaltose",
@@ -57,6 +62,9 @@ class Profile:
     suggestions: bool = True
     deletes: bool = False
     separate_tests: bool = True
+    candidate: bool = True  # R-50d (i): suggests an order unasked
+    iron_studies: bool = True  # R-50d (ii): suggests iron studies unasked
+    severity_observation: bool = False  # takes an Observation without value, to be filled in
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +152,11 @@ def create_action(description: str, resource: Json) -> Json:
     return {"type": "create", "description": description, "resource": resource}
 
 
+def delete_action(description: str, reference: str) -> Json:
+    """By `resourceId` only (R-50, R-50b; CH-159)."""
+    return {"type": "delete", "description": description, "resourceId": reference}
+
+
 def product_name(decision: Decision) -> str:
     ingredient = decision.case.order.ingredient
     return PRODUCTS[ingredient] if ingredient else "IV iron (product not named)"
@@ -160,12 +173,12 @@ def course_of(shop: Shop, chart: Chart, decision: Decision) -> CourseRef:
         patient_id=chart.patient_id,
         course=orders.course_part(chart.patient_id, first.reference),
         identifier_system=shop.identifier_system,
-        rls_condition=_rls_reference(case.facts.conditions),
+        rls_condition=rls_reference(case.facts.conditions),
         based_on=None if first.status in (None, "draft") else first.reference,
     )
 
 
-def _rls_reference(conditions: Iterable[ConditionEntry]) -> str | None:
+def rls_reference(conditions: Iterable[ConditionEntry]) -> str | None:
     """The RLS entry to point at; references without an id are of no use to the client."""
     entries = (entry for entry in conditions if "rls" in entry.concepts and entry.is_active and entry.counts)
     return min((entry.reference for entry in entries if entry.reference.startswith("Condition/")), default=None)

@@ -24,8 +24,9 @@ from cds_service.card_parts import (
 from cds_service.clinical.decision import Decision
 from cds_service.clinical.model import Conclusion, Ingredient
 from cds_service.fhir import orders
-from cds_service.reassessment import Schedule, render_reassessment
+from cds_service.reassessment import CLOSED, Schedule, render_reassessment
 
+BASELINE = "baseline"  # the contact part of a laboratory request made before the infusion
 INDICATORS = {
     Conclusion.CONTRAINDICATED: "critical",
     Conclusion.NOT_INDICATED: "warning",
@@ -123,7 +124,7 @@ def _recommendation(
             }
         ],
     }
-    tests = _tests_to_offer(decision, chart)
+    tests = _tests_to_offer(shop, decision, chart)
     if profile.suggestions and tests:
         card["suggestions"] = [_test_suggestion(shop, chart, decision, tests)]
         card["selectionBehavior"] = "any"
@@ -157,10 +158,18 @@ def _indicator(decision: Decision) -> str:
     return "warning" if indicator == "info" and decision.makes_warning else indicator
 
 
-def _tests_to_offer(decision: Decision, chart: Chart) -> tuple[str, ...]:
-    """Orders to offer (R-26, R-29c), without those already among the drafts (CH-246)."""
+def _tests_to_offer(shop: Shop, decision: Decision, chart: Chart) -> tuple[str, ...]:
+    """Orders to offer (R-26, R-29c), without those among the drafts or ordered for this course already (CH-246)."""
     wanted = dict.fromkeys(PANEL.get(test, test) for test in decision.offered_tests)
-    return tuple(test for test in wanted if test not in chart.drafted_tests)
+    if not wanted:
+        return ()
+    course = course_of(shop, chart, decision).course
+    ordered = {
+        one.test
+        for one in decision.case.facts.arranged
+        if (one.course, one.contact) == (course, BASELINE) and one.status not in CLOSED
+    }
+    return tuple(test for test in wanted if test not in chart.drafted_tests | ordered)
 
 
 def _test_suggestion(shop: Shop, chart: Chart, decision: Decision, tests: Sequence[str]) -> Json:
@@ -178,7 +187,7 @@ def _test_suggestion(shop: Shop, chart: Chart, decision: Decision, tests: Sequen
             {
                 "type": "create",
                 "description": f"Order {TEST_NAMES[test]}",
-                "resource": orders.laboratory_request(shop.codes, course, "baseline", test, when, note),
+                "resource": orders.laboratory_request(shop.codes, course, BASELINE, test, when, note),
             }
             for test in tests
         ],

@@ -28,6 +28,7 @@ class Call:
     admitted: Admitted
     service: Service
     request: HookRequest
+    traceparent: str = ""  # W3C trace context of the call, passed on to the FHIR server
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ class Desk:
         is_shown = is_live(client.live_share, name)
         decided, outcome = NOTHING, ServiceFault.issue_code
         try:
-            decided = services.answer(self._engine, call.service, request, client, self._today(client.zone))
+            day = self._today(client.zone)
+            decided = services.answer(self._engine, call.service, request, client, day, call.traceparent)
             outcome = decided.outcome
         except CdsError as refusal:
             outcome = refusal.issue_code

@@ -4,9 +4,10 @@ import re
 
 from cds_service.clinical.wording import MARK, unquote
 
-# Everything that starts markup, a link, a mention or an autolink in GFM. Angle brackets and ampersands become entities,
-# because some clients render HTML.
-_MARKUP = re.compile(r"[\\`*_\[\]()#+!|~{}:/@]|(?<=www)\.")
+# Everything that starts markup, a link, a mention or an autolink in GFM, also a bare host name ("evil.com"), which some
+# renderers link, and a list or rule at the start of a line. Angle brackets and ampersands become entities, because some
+# clients render HTML.
+_MARKUP = re.compile(r"[\\`*_\[\]()#+!|~{}:/@]|\.(?=[^\W\d_])|(?<=www)\.|(?<=\d)\.(?!\d)|\A-", re.IGNORECASE)
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _ANGLES = re.compile(r"[&<>]")
 

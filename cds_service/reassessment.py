@@ -75,7 +75,7 @@ class Schedule:
                 ours.based_on,
             )
         others = [
-            one for one in case.facts.arranged if one not in mine and one.test is None and one.status not in _CLOSED
+            one for one in case.facts.arranged if one not in mine and one.test is None and one.status not in CLOSED
         ]
         tests = frozenset(f"{one.contact}.{one.test}" for one in mine if one.test)
         return cls(
@@ -89,7 +89,7 @@ class Schedule:
         )
 
 
-_CLOSED = (
+CLOSED = (
     "completed",
     "revoked",
     "cancelled",

@@ -60,7 +60,8 @@ def build_routes(engine: Engine, settings: Settings, desk: Desk) -> Blueprint:
         hooks = offers(admitted.client.profile.follow_up).find(service_id)
         service, hook_request = _read_call(request.environ, hooks, settings.max_body_bytes)
         parsed = perf_counter()
-        shown = desk.answer(Call(entry["request_id"], began, admitted, service, hook_request))
+        traceparent = request.environ.get("HTTP_TRACEPARENT", "")
+        shown = desk.answer(Call(entry["request_id"], began, admitted, service, hook_request, traceparent))
         answered = perf_counter()
         entry["outcome"], entry["cards"] = shown.decided.outcome, len(shown.decided.cards)
         if shown.is_silent:

@@ -1,7 +1,7 @@
 """What is built once at start, and the one pipeline that answers a call."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,10 +19,12 @@ from cds_service.clinical.model import Conclusion, IronOrder, PatientFacts
 from cds_service.clinical.rules import RULES, scope
 from cds_service.errors import BadRequest, ConfigurationError, PreconditionFailed
 from cds_service.fhir import iron_orders, reader
-from cds_service.fhir.addresses import AllowedBase
+from cds_service.fhir.addresses import Access, AllowedBase, NoAccess, demo_base, find_access
+from cds_service.fhir.gather import Errand, FhirServers, Medications, jobs_for, merge, settle_suffices, unresolved_drugs
 from cds_service.fhir.orders import OrderCodes
+from cds_service.fhir.pages import judge_pages
 from cds_service.fhir.prefetch import Settled, State, settle
-from cds_service.fhir.wire import ReadContext, Resolver
+from cds_service.fhir.wire import ReadContext
 from cds_service.hooks import DraftOrder, HookRequest
 from cds_service.settings import Settings
 from cds_service.trace import EXTENSION, render_trace
@@ -51,6 +53,7 @@ class Engine:
     shop: Shop
     identifier_systems: frozenset[str]
     demo_client: Client
+    servers: FhirServers
 
     @property
     def canonical(self) -> str:
@@ -69,6 +72,7 @@ class Reply:
 
 NOTHING = Reply((), None, "nothing-to-say")
 FHIR_PATH = "/fhir"  # canonicals resolve under it on the running service
+DEMO_FHIR_PATH = "/demo/fhir"  # the bundled FHIR server of demo mode
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -96,8 +100,15 @@ def build_engine(settings: Settings) -> Engine:
                 *(f"{one}/NamingSystem/reassessment" for one in former),
             }
         ),
-        demo_client=Client("demo", Profile(trace=settings.trace), settings.label, settings.zone),
+        demo_client=Client("demo", Profile(trace=settings.trace), settings.label, settings.zone, demo_bases(settings)),
+        servers=FhirServers(settings.most_waiting, settings.fhir_seconds),
     )
+
+
+def demo_bases(settings: Settings) -> tuple[AllowedBase, ...]:
+    """Demo mode: the bundled server, which is this process, and what CDS_FHIR_BASES lists."""
+    bundled = replace(demo_base(settings.public_url + DEMO_FHIR_PATH), private_network=True)
+    return (bundled, *(demo_base(one) for one in settings.fhir_bases))
 
 
 def order_codes(index: CodeIndex) -> OrderCodes:
@@ -110,6 +121,8 @@ def order_codes(index: CodeIndex) -> OrderCodes:
         rls=index.preferred("rls"),
         fulfill=tasks["fulfill"],
         tests={test: index.preferred(test) for test in iron_orders.TESTS},
+        fcm=index.preferred("fcm"),
+        severity=index.preferred("rls-severity"),
     )
 
 
@@ -119,9 +132,10 @@ def answer(
     request: HookRequest,
     client: Client,
     as_of: date,
+    traceparent: str = "",
 ) -> Reply:
     """Answer one call: scope, data, facts, decisions, cards. Raises `PreconditionFailed` naming what is missing,
-    `BadRequest` for an order about another patient."""
+    `BadRequest` for an order about another patient, `Overloaded` when too many calls wait for FHIR servers."""
     context = ReadContext(
         engine.index,
         client.zone,
@@ -129,16 +143,27 @@ def answer(
         as_of,
         engine.identifier_systems,
     )
-    chosen = frozenset(request.selected)
-    session = read_session(context, request, chosen)
-    selected = {draft_reference(place, one) for place, one in enumerate(request.context.draft_orders) if one in chosen}
-    evaluated = [order for order in session if order.reference in selected]
-    if not evaluated:
-        return NOTHING
-    settled = settle_all(service, request)
-    facts = read_facts(context, settled, request, session)
+    with engine.servers.begin(find_way(request, client, traceparent)) as errand:
+        medications = Medications([[draft.raw for draft in request.context.draft_orders]])
+        chosen = frozenset(request.selected)
+        session = read_session(context, request, chosen, errand, medications)
+        selected = {
+            draft_reference(place, one) for place, one in enumerate(request.context.draft_orders) if one in chosen
+        }
+        evaluated = [order for order in session if order.reference in selected]
+        if not evaluated:
+            return NOTHING  # no key is settled, and nothing fetched, for other drugs
+        settled = obtain(context, service, request, errand)
+        settled, facts = read_facts(context, settled, request, session, evaluated, errand, medications)
     decisions = tuple(decide(RULES, Case(one, session, facts, as_of, request.hook, client.label)) for one in evaluated)
     return _reply(engine, client, request, context, settled, decisions)
+
+
+def find_way(request: HookRequest, client: Client, traceparent: str) -> Access | NoAccess:
+    """Whether this call may query its FHIR server: a listed base and a token (CH-097, CH-098, CH-108)."""
+    granted = request.fhir_authorization
+    token, scopes = (granted.access_token, granted.scope) if granted else (None, "")
+    return find_access(request.fhir_server, token, scopes, client.fhir_bases, traceparent)
 
 
 def draft_reference(place: int, draft: DraftOrder) -> str:
@@ -146,57 +171,137 @@ def draft_reference(place: int, draft: DraftOrder) -> str:
     return draft.reference or f"{draft.resource_type}/entry-{place + 1}"
 
 
-def read_session(context: ReadContext, request: HookRequest, chosen: frozenset[DraftOrder]) -> tuple[IronOrder, ...]:
-    """The parenteral-iron orders of the session that R-01 leaves in scope, in the order of the Bundle."""
-    drafts = request.context.draft_orders
-    resolve = _resolver(drafts)
-    orders = []
-    for place, draft in enumerate(drafts):
-        read = iron_orders.read_order(context, draft_reference(place, draft), draft.raw, resolve)
+def read_session(
+    context: ReadContext,
+    request: HookRequest,
+    chosen: frozenset[DraftOrder],
+    errand: Errand,
+    medications: Medications,
+) -> tuple[IronOrder, ...]:
+    """The parenteral-iron orders of the session that R-01 leaves in scope, in the order of the Bundle.
+
+    Drugs of selected orders are looked up on the server, if it takes that; of the others only beside an iron order.
+    """
+    orders, unread = _read_orders(context, request, chosen, medications)
+    wanted = [one for draft, one in unread if draft in chosen]
+    if wanted and _fetch_drugs(errand, wanted, medications):
+        orders, unread = _read_orders(context, request, chosen, medications)
+        wanted = [one for draft, one in unread if draft in chosen]
+    if wanted:
+        why = f"the drug of a selected order cannot be read: nothing resolves {wanted[0]}"
+        raise PreconditionFailed((wanted[0],), _and_why_not(why, errand))
+    if orders and unread and _fetch_drugs(errand, [one for _, one in unread], medications):
+        orders, _ = _read_orders(context, request, chosen, medications)
+    return orders
+
+
+def _fetch_drugs(errand: Errand, references: Sequence[str], medications: Medications) -> bool:
+    """Whether a Medication more is at hand."""
+    fetched = errand.read("Medication", references)
+    medications.add(fetched)
+    return bool(fetched)
+
+
+def _read_orders(
+    context: ReadContext, request: HookRequest, chosen: frozenset[DraftOrder], medications: Medications
+) -> tuple[tuple[IronOrder, ...], list[tuple[DraftOrder, str]]]:
+    """Iron orders in scope, and the orders whose drug cannot be told with the reference that nothing resolves."""
+    orders, unread = [], []
+    for place, draft in enumerate(request.context.draft_orders):
+        read = iron_orders.read_order(context, draft_reference(place, draft), draft.raw, medications)
         if isinstance(read, iron_orders.UnreadableOrder):
-            if draft in chosen:
-                why = f"the drug of a selected order cannot be read: nothing resolves {read.reference}"
-                raise PreconditionFailed((read.reference,), why)
+            unread.append((draft, read.reference))
         elif isinstance(read, iron_orders.ForeignOrder):
             if draft in chosen:  # CH-064: a session never mixes patients
                 member = f"context.draftOrders.entry[{place}].resource.subject"
                 raise BadRequest(f"{member}: is not the patient of the context")
         elif isinstance(read, IronOrder) and scope.is_parenteral_iron_order(read):
             orders.append(read)
-    return tuple(orders)
+    return tuple(orders), unread
 
 
-def _resolver(drafts: Sequence[DraftOrder]) -> Resolver:
-    """Medications that travel in the Bundle of the orders."""
-    bundled = {draft.reference: draft.raw for draft in drafts if draft.reference}
-    return bundled.get
+def obtain(
+    context: ReadContext, service: discovery.Service, request: HookRequest, errand: Errand
+) -> dict[str, Settled]:
+    """Each announced key, other keys are never read (CH-095): supplied, or fetched where that is needed and possible.
 
-
-def settle_all(service: discovery.Service, request: HookRequest) -> dict[str, Settled]:
-    """Each announced key; other keys are never read (CH-095). Required and unobtainable is 412 (CH-091)."""
+    Required and unobtainable is 412 (CH-091).
+    """
     settled = {key: settle(request.prefetch, key) for key in service.prefetch}
+    if not all(one.is_answered for one in settled.values()):
+        enough = judge_pages(context)
+        settled = settle_suffices(settled, enough)
+        if errand.can_ask:
+            jobs = jobs_for(settled, service.prefetch, discovery.REQUIRED, context.patient_id)
+            settled = merge(settled, errand.ask(jobs, enough))
     lost = tuple(key for key in discovery.REQUIRED if settled[key].state in (State.MISSING, State.FAILED))
     if lost:
         reasons = "; ".join(f"{key}: {settled[key].why}" for key in lost)
-        raise PreconditionFailed(lost, f"required data could not be obtained ({reasons})")
+        raise PreconditionFailed(lost, _and_why_not(f"required data could not be obtained ({reasons})", errand))
     return settled
 
 
+def _and_why_not(words: str, errand: Errand) -> str:
+    """With the reason why the FHIR server was not asked, and what to do about it."""
+    return words if errand.can_ask else f"{words}; no FHIR server was asked: {errand.why_not}"
+
+
 _NOT_ANSWERED = (State.MISSING, State.FAILED, State.INCOMPLETE)
+_WITH_DRUGS = ("medications", "iron_administrations", "medication_statements")
 
 
 def read_facts(
     context: ReadContext,
+    settled: dict[str, Settled],
+    request: HookRequest,
+    session: Sequence[IronOrder],
+    evaluated: Sequence[IronOrder],
+    errand: Errand,
+    medications: Medications,
+) -> tuple[dict[str, Settled], PatientFacts]:
+    """FHIR to facts; keys that could not be obtained are named, not taken for empty (3.1).
+
+    References that decide something are followed: the drugs of the chart's records, and the reason of an order where
+    the problem list has no RLS (R-02).
+    """
+    medications.look_in(settled[key].resources for key in _WITH_DRUGS)
+    facts = _read_facts(context, settled, request, session, medications)
+    if not errand.can_ask:
+        return settled, facts
+    drugs = unresolved_drugs((raw for key in _WITH_DRUGS for raw in settled[key].resources), medications)
+    has_drugs = bool(drugs) and _fetch_drugs(errand, drugs, medications)
+    reasons = errand.read("Condition", _open_reasons(evaluated, facts))
+    if not (has_drugs or reasons):
+        return settled, facts
+    conditions = settled["conditions"]
+    found = (*conditions.resources, *reasons.values())
+    state = State.SUPPLIED if conditions.is_answered else conditions.state
+    settled = {**settled, "conditions": replace(conditions, state=state, resources=found)}
+    return settled, _read_facts(context, settled, request, session, medications)
+
+
+def _open_reasons(evaluated: Sequence[IronOrder], facts: PatientFacts) -> list[str]:
+    """Reasons of the evaluated orders that may be RLS and are not on the problem list."""
+    if scope.find_rls(facts.conditions):
+        return []
+    known = {one.reference for one in facts.conditions}
+    return [
+        one for order in evaluated if not order.reason_is_rls for one in order.reason_references if one not in known
+    ]
+
+
+def _read_facts(
+    context: ReadContext,
     settled: Mapping[str, Settled],
     request: HookRequest,
     session: Sequence[IronOrder],
+    medications: Medications,
 ) -> PatientFacts:
-    """FHIR to facts; keys that could not be obtained are named, not taken for empty (3.1)."""
     unavailable = {key: str(one.state) for key, one in settled.items() if one.state in _NOT_ANSWERED}
     data: Mapping[str, Sequence[msgspec.Raw]] = {key: one.resources for key, one in settled.items()}
     drafts = [draft.raw for draft in request.context.draft_orders]
     known = frozenset(order.reference for order in session)
-    return reader.read_facts(context, data, unavailable, drafts, session=known)
+    return reader.read_facts(context, data, unavailable, drafts, resolve=medications, session=known)
 
 
 def _reply(
@@ -227,5 +332,6 @@ def _trace(engine: Engine, settled: Mapping[str, Settled], decisions: Sequence[D
             "review": stamp.review,
         },
         "prefetch": {key: str(one.state) for key, one in settled.items()},
+        "notObtained": {key: one.why for key, one in settled.items() if one.why},
         "orders": [render_trace(decision) for decision in shown],
     }

@@ -88,7 +88,17 @@ class Settings(BaseSettings):
     )
     fhir_bases: Names = Field(
         (),
-        description="Demo mode: FHIR base URLs, comma-separated, that may be queried. No other is ever contacted.",
+        description="Demo mode: FHIR base URLs, comma-separated, that may be queried, beside that of the demo itself.",
+    )
+    fhir_seconds: float = Field(
+        1.5, gt=0, le=60, description="How long a call may wait for its FHIR server, all queries together, in seconds."
+    )
+    fhir_places: int | None = Field(
+        None,
+        ge=1,
+        le=512,
+        description="Calls of a worker that may wait for FHIR servers at once; more are answered with 503.",
+        json_schema_extra={"shown": "half of CDS_THREADS"},
     )
     max_body_bytes: int = Field(
         8 * MEBIBYTE,
@@ -215,6 +225,11 @@ class Settings(BaseSettings):
     def is_demo(self) -> bool:
         """No client registry: open, on loopback, synthetic patients only."""
         return self.clients is None
+
+    @property
+    def most_waiting(self) -> int:
+        """How many calls of a worker may wait for FHIR, so that those with full prefetch always find a thread."""
+        return self.fhir_places or max(1, self.threads // 2)
 
     @property
     def zone(self) -> ZoneInfo | None:

@@ -294,8 +294,8 @@ class Store:
         digest = hashlib.sha256(f"{issuer}\n{jti}".encode()).digest()
         statement = self._insert(seen_tokens).values(digest=digest, expires=expires).on_conflict_do_nothing()
         try:
-            with self.engine.begin() as connection:
-                return connection.execute(statement).rowcount == 1
+            with self.engine.begin() as connection:  # the row comes back if it was put in: drivers count differently
+                return connection.execute(statement.returning(seen_tokens.c.digest)).first() is not None
         except SQLAlchemyError as wrong:
             raise StoreDown(_kind(wrong)) from wrong
 
@@ -303,10 +303,10 @@ class Store:
         """Keeps what is new and returns how many that were. Durable on return. Raises `StoreDown`."""
         if not rows:
             return 0
-        statement = self._insert(feedback).on_conflict_do_nothing()
+        put_in = self._insert(feedback).on_conflict_do_nothing().returning(feedback.c.digest)
         try:
             with self.engine.begin() as connection:
-                return sum(connection.execute(statement, asdict(row)).rowcount for row in rows)
+                return sum(connection.execute(put_in.values(**asdict(row))).first() is not None for row in rows)
         except SQLAlchemyError as wrong:
             raise StoreDown(_kind(wrong)) from wrong
 

@@ -158,7 +158,7 @@ def _check_audience(audience: object, client: RegisteredClient, endpoint: Endpoi
     good = {base + path for base in bases for path in (endpoint.path, *endpoint.also)}
     good.update(client.audiences)
     if not any(isinstance(one, str) and one in good for one in named):
-        raise Unauthorized(f"aud does not name {public_url}{endpoint.path}")
+        raise Unauthorized(f"aud does not name the called address below {public_url}")  # the address may hold anything
 
 
 def _check_times(claims: Mapping[str, Any], now: float, times: Times) -> float:

@@ -126,7 +126,9 @@ MISTAKES: dict[str, Mistake] = {
         400, "context.draftOrders.entry[0].resource.resourceType: is missing", without(*ORDER, "resourceType")
     ),
     # --- required data
-    "patient-not-supplied": Mistake(412, "required data could not be obtained (patient:", without("prefetch", "patient")),
+    "patient-not-supplied": Mistake(
+        412, "required data could not be obtained (patient:", without("prefetch", "patient")
+    ),
     "ferritin-not-supplied": Mistake(
         412, "required data could not be obtained (ferritin:", without("prefetch", "ferritin")
     ),

@@ -1,9 +1,9 @@
-"""What the service answers to the fixture requests on their reference date: written by `make fixtures`, compared by tests."""
+"""What the service answers to the fixture requests on their reference date: for `make fixtures` and for the tests."""
 
 import json
 import os
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from cds_service.app import create_app
 from cds_service.settings import load_settings
+from tests.spec.rim import strictly
 
 Json = dict[str, Any]
 FOLDER = Path(__file__).resolve().parent.parent / "fhir_fixtures"
@@ -51,7 +52,7 @@ def read_request(name: str) -> Json:
 
 
 def mask(reply: Json) -> Json:
-    """The reply with the uuids of cards and suggestions replaced; everything else is the same in every call (CH-247)."""
+    """The reply with the uuids of cards and suggestions replaced; all else is the same in every call (CH-247)."""
     cards = []
     for card in reply["cards"]:
         masked = {**card, "uuid": ANY_UUID}
@@ -72,24 +73,26 @@ def fold(value: Any, depth: int = 0) -> str:
     return "[\n" + ",\n".join(inner + fold(one, depth + 1) for one in value) + f"\n{outer}]"
 
 
-def answer_all() -> Iterator[tuple[str, Json]]:
-    """Name and masked reply of every situation. Raises `ValueError` naming the first that is not answered with 200."""
+@cache
+def answers() -> dict[str, Json]:
+    """Replies by name of the situation. Raises `AssertionError` naming the first that is not answered with 200."""
     client = open_service()
+    found = {}
     for name, situation in SITUATIONS.items():
         body = request_path(name).read_bytes()
         answer = client.post(ADDRESSES[situation["hook"]], data=body, content_type="application/json")
-        if answer.status_code != 200:
-            raise ValueError(f"{name} is answered with {answer.status_code}: {answer.text}")
-        yield name, mask(answer.get_json())
+        assert answer.status_code == 200, f"{name} is answered with {answer.status_code}: {answer.text}"
+        found[name] = strictly(answer)
+    return found
 
 
 def write_replies() -> None:
     """Writes fhir_fixtures/responses/ anew; replies of situations that are gone are deleted."""
     kept = set()
-    for name, reply in answer_all():
+    for name, reply in answers().items():
         path = reply_path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(fold(reply) + "\n", encoding="utf-8")
+        path.write_text(fold(mask(reply)) + "\n", encoding="utf-8")
         kept.add(path)
     for path in set((FOLDER / "responses").rglob("*.json")) - kept:
         path.unlink()
@@ -112,3 +115,13 @@ def trace(reply: Json) -> Json:
     """The decision trace of a reply."""
     found: Json = reply["extension"]["org.iv-iron-rls.decision-trace"]
     return found
+
+
+def suggestions(reply: Json) -> list[Json]:
+    """Of all cards."""
+    return [one for card in reply["cards"] for one in card.get("suggestions", ())]
+
+
+def actions(reply: Json) -> list[Json]:
+    """Of all suggestions of all cards."""
+    return [action for one in suggestions(reply) for action in one["actions"]]

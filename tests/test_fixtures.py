@@ -1,4 +1,4 @@
-"""The fixtures: every request has its expected reply, every reply is valid, every bad request is refused as documented."""
+"""The fixtures: each request has its expected reply, each reply is valid, each bad request is refused as documented."""
 
 import json
 import re
@@ -14,6 +14,8 @@ from tests.replies import (
     ADDRESSES,
     FOLDER,
     SITUATIONS,
+    actions,
+    answers,
     fold,
     mask,
     open_service,
@@ -21,7 +23,7 @@ from tests.replies import (
     reply_path,
     request_path,
 )
-from tests.spec.rim import Json, problems, strictly
+from tests.spec.rim import problems, strictly
 from tests.spec.valid_fhir import find_faults
 
 CONCLUSIONS = {"indicated-strong", "may-benefit", "not-indicated", "contraindicated", "insufficient-data"}
@@ -33,33 +35,12 @@ def client() -> FlaskClient:
     return open_service()
 
 
-@pytest.fixture(scope="module")
-def replies(client: FlaskClient) -> dict[str, Json]:
-    """What the service answers now."""
-    found = {}
-    for name, situation in SITUATIONS.items():
-        body = request_path(name).read_bytes()
-        answer = client.post(ADDRESSES[situation["hook"]], data=body, content_type="application/json")
-        assert answer.status_code == 200, f"{name}: {answer.text}"
-        found[name] = strictly(answer)
-    return found
-
-
-def resources(reply: Json) -> list[Json]:
-    return [
-        action["resource"]
-        for card in reply["cards"]
-        for suggestion in card.get("suggestions", ())
-        for action in suggestion["actions"]
-    ]
-
-
 # ------------------------------------------------------------------------------------------------- expected replies
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
-def test_a_request_gives_its_expected_reply(replies: dict[str, Json], name: str) -> None:
-    assert fold(mask(replies[name])) + "\n" == reply_path(name).read_text("utf-8"), HOW
+def test_a_request_gives_its_expected_reply(name: str) -> None:
+    assert fold(mask(answers()[name])) + "\n" == reply_path(name).read_text("utf-8"), HOW
 
 
 def test_every_file_belongs_to_a_situation() -> None:
@@ -70,8 +51,8 @@ def test_every_file_belongs_to_a_situation() -> None:
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
-def test_the_first_card_says_what_the_situation_expects(replies: dict[str, Json], name: str) -> None:
-    reply, expected = replies[name], SITUATIONS[name]["expect"]
+def test_the_first_card_says_what_the_situation_expects(name: str) -> None:
+    reply, expected = answers()[name], SITUATIONS[name]["expect"]
     if expected:
         assert reply["cards"][0]["source"]["topic"]["code"] == expected
     else:
@@ -88,8 +69,8 @@ def test_the_situations_cover_every_conclusion_and_silence() -> None:
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
-def test_a_reply_is_valid_against_the_strict_response_schema(replies: dict[str, Json], name: str) -> None:
-    assert find_mistakes("response:strict", replies[name]) == ()
+def test_a_reply_is_valid_against_the_strict_response_schema(name: str) -> None:
+    assert find_mistakes("response:strict", answers()[name]) == ()
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
@@ -98,12 +79,12 @@ def test_a_request_is_valid_against_the_request_schema(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
-def test_every_resource_of_a_reply_is_valid_r4_with_codes_of_its_bindings(replies: dict[str, Json], name: str) -> None:
-    assert [fault for resource in resources(replies[name]) for fault in find_faults(resource)] == []
+def test_every_resource_of_a_reply_is_valid_r4_with_codes_of_its_bindings(name: str) -> None:
+    assert [fault for action in actions(answers()[name]) for fault in find_faults(action["resource"])] == []
 
 
-def test_the_check_of_resources_finds_a_wrong_code_and_a_wrong_shape(replies: dict[str, Json]) -> None:
-    good = resources(replies["low-ferritin"])[0]
+def test_the_check_of_resources_finds_a_wrong_code_and_a_wrong_shape() -> None:
+    good = actions(answers()["low-ferritin"])[0]["resource"]
     assert find_faults({**good, "status": "proposed"}) == ["ServiceRequest.status is 'proposed'"]
     assert find_faults({**good, "intent": "Order"}) == ["ServiceRequest.intent is 'Order'"]
     assert find_faults({**good, "status": None}) != []

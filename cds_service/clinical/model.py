@@ -258,6 +258,15 @@ class ArrangedContact:
 
 
 @dataclass(frozen=True, slots=True)
+class NotGiven:
+    """A record that an infusion of parenteral iron did not take place (R-50); never a dose (R-40e)."""
+
+    day: Day | None
+    reference: str
+    refers_to: tuple[str, ...] = ()  # orders it names
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """A resource that could not be read, or belongs to somebody else: named in the trace, never used."""
 
@@ -284,6 +293,8 @@ class PatientFacts:
     impressions: tuple[Impression, ...] = ()
     procedures: tuple[ProcedureEntry, ...] = ()
     arranged: tuple[ArrangedContact, ...] = ()
+    idle_orders: tuple[IronOrder, ...] = ()  # parenteral iron in the chart, unsigned or called off: neither open nor given
+    not_given: tuple[NotGiven, ...] = ()  # R-50
     gaps: tuple[Gap, ...] = ()
     unavailable: Mapping[str, str] = field(default_factory=dict)  # prefetch key -> "missing" | "failed" | "incomplete"
 

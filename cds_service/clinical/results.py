@@ -229,4 +229,5 @@ def _absent(case: "Case", analyte: str) -> str:
     name = NAMES[analyte]
     if any(key in case.facts.unavailable for key in _PREFETCH_KEYS.get(analyte, (analyte,))):
         return f"{name} results could not be obtained"
-    return f"no {name} on record" + (", reported or to be calculated" if analyte == "tsat" else "")
+    found = ", reported or to be calculated," if analyte == "tsat" else ""
+    return f"no {name}{found} in the data provided"  # CH-096

@@ -1,4 +1,4 @@
-"""Which FHIR servers may be contacted: listed bases only, compared after normalising, checked at the connected address."""
+"""Which FHIR servers may be contacted: listed bases only, compared after normalising, and at permitted addresses."""
 
 import ipaddress
 import posixpath
@@ -65,11 +65,11 @@ def find_access(
     """Server and token of a call as access to a listed base (CH-097, CH-098, CH-108)."""
     if server is None:
         return NO_SERVER
-    if token is None:
-        return NO_TOKEN
     base = find_allowed(server, bases)
     if base is None:
         return NOT_LISTED
+    if token is None:
+        return NO_TOKEN
     if not _SENDABLE(token):
         return NO_HEADER
     headers = {"traceparent": traceparent} if _TRACEPARENT(traceparent) else {}
@@ -131,7 +131,7 @@ def origin_of(url: str) -> Origin | None:
 def may_connect(address: str, *, private_network: bool) -> bool:
     """Whether a resolved address may be connected to. Link-local, multicast and unspecified addresses never."""
     try:
-        ip = _reached(ipaddress.ip_address(address.split("%")[0]))
+        ip = _reached(ipaddress.ip_address(address.partition("%")[0]))
     except ValueError:
         return False
     if ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip in _METADATA:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from cds_service.clinical.dates import Day, read_day
-from cds_service.clinical.model import DoseRecord, DoseSource, IronOrder, MedicationUse
+from cds_service.clinical.model import DoseRecord, DoseSource, IronOrder, MedicationUse, NotGiven
 from cds_service.fhir.drugs import ORAL, Drug, UnresolvedDrug, read_drug
 from cds_service.fhir.iron_orders import quantity_dose
 from cds_service.fhir.problems import procedure_day
@@ -19,6 +19,7 @@ from cds_service.fhir.wire import (
 )
 
 GIVEN = ("in-progress", "completed", "stopped")  # R-40e
+NOT_DONE = "not-done"
 _IN_USE = ("active", "intended", "on-hold")
 _USED = ("rls-", ORAL)
 
@@ -43,6 +44,14 @@ def read_administration(
     if record.status not in GIVEN:
         return None
     return _record(context, record, DoseSource.ADMINISTRATION, place, resolve)
+
+
+def read_not_given(
+    context: ReadContext, record: Administration, place: int, resolve: Resolver | None
+) -> tuple[NotGiven, ...]:
+    """A MedicationAdministration of parenteral iron that did not take place (R-50); empty for other drugs."""
+    found = _record(context, record, DoseSource.ADMINISTRATION, place, resolve)
+    return (NotGiven(found.day, found.reference, found.refers_to),) if found else ()
 
 
 def read_statement(

@@ -41,6 +41,7 @@ from cds_service.fhir.wire import (
 )
 
 ORDER_TYPES = ("MedicationRequest", "ServiceRequest")
+FOLLOW_UP = "follow-up"  # value set of contacts
 MOST_OCCASIONS = 60  # planned dates worked out for one order; a longer series adds nothing to any rule
 _PERIOD_DAYS = {"d": 1, "wk": 7}
 
@@ -97,6 +98,8 @@ def _read_order(
         return ForeignOrder(reference)
     is_procedure = order.resourceType == "ServiceRequest"
     concept = order.code if is_procedure else order.medicationCodeableConcept
+    if is_procedure and FOLLOW_UP in concept_ids(context, concept):
+        return OtherOrder(reference)  # a contact after iron, ours among them: its title names iron, too (CH-246)
     drug = read_drug(
         context,
         concept,

@@ -8,6 +8,7 @@ the first order of the course in the session; it is the same in every call about
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
@@ -28,6 +29,8 @@ class OrderCodes:
     rls: Coding
     fulfill: Coding
     tests: Mapping[str, Coding]
+    fcm: Coding
+    severity: Coding
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,35 @@ def laboratory_request(
         **({"occurrenceDateTime": when.isoformat()} if when else {}),
         **_reason(codes, course),
         "note": [{"text": note}],
+    }
+
+
+SEVERITY = "irls-total"  # last part of the identifier of a total that is to be filled in
+
+
+def pending_total(codes: OrderCodes, course: CourseRef, contact: str) -> Json:
+    """A severity total without value, to be filled in at the contact; not every EHR takes Observations."""
+    return {
+        "resourceType": "Observation",
+        "identifier": _identifier(course, identifier_value(course.course, contact, SEVERITY)),
+        "status": "registered",
+        "code": _concept(codes.severity),
+        "subject": _patient(course),
+    }
+
+
+def iron_order(codes: OrderCodes, course: CourseRef, name: str, dose_mg: Decimal, note: str) -> Json:
+    """A draft order of ferric carboxymaltose: ingredient by code, drug name as text, dose in mg of iron (R-50d)."""
+    amount = {"value": dose_mg, "unit": "mg", "system": "http://unitsofmeasure.org", "code": "mg"}
+    return {
+        "resourceType": "MedicationRequest",
+        "status": "draft",
+        "intent": "order",
+        "medicationCodeableConcept": {**_concept(codes.fcm), "text": name},
+        "subject": _patient(course),
+        **_reason(codes, course),
+        "note": [{"text": note}],
+        "dosageInstruction": [{"route": {"text": "intravenous"}, "doseAndRate": [{"doseQuantity": amount}]}],
     }
 
 

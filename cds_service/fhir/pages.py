@@ -1,4 +1,4 @@
-"""Whether the pages read so far are enough for a prefetch key, or its `next` link has to be followed (design section 2)."""
+"""Whether the pages read so far are enough for a prefetch key, or its `next` link has to be followed."""
 
 import itertools
 from collections.abc import Callable, Sequence

@@ -14,6 +14,7 @@ from cds_service.clinical.model import (
     Gap,
     IronOrder,
     MedicationUse,
+    NotGiven,
     PatientFacts,
     ProcedureEntry,
 )
@@ -56,6 +57,8 @@ class _Chart:
         self.uses: list[MedicationUse] = []
         self.procedures: list[ProcedureEntry] = []
         self.arranged: list[ArrangedContact] = []
+        self.idle_orders: list[IronOrder] = []
+        self.not_given: list[NotGiven] = []
         self.gaps: list[Gap] = []
 
     def each(self, key: str, entries: Entries, read: Callable[[msgspec.Raw, int], None]) -> None:
@@ -108,6 +111,8 @@ class _Chart:
         dose = iron_doses.read_administration(self.context, record, place, self.resolve)
         if dose:
             self.doses.append(dose)
+        elif record.status == iron_doses.NOT_DONE:
+            self.not_given.extend(iron_doses.read_not_given(self.context, record, place, self.resolve))
 
     def statement(self, raw: msgspec.Raw, place: int) -> None:
         record = ADMINISTRATION.decode(raw)
@@ -148,6 +153,8 @@ class _Chart:
             self.doses.extend(iron_doses.records_of_order(order))
         elif order.status in SIGNED:
             self.signed.append(order)
+        else:
+            self.idle_orders.append(order)
 
     def procedure(self, raw: msgspec.Raw, place: int) -> None:
         procedure = PROCEDURE.decode(raw)
@@ -238,6 +245,8 @@ def read_facts(
         impressions=tuple(found.impressions),
         procedures=tuple(chart.procedures),
         arranged=tuple(chart.arranged),
+        idle_orders=tuple(chart.idle_orders),
+        not_given=tuple(chart.not_given),
         gaps=tuple(chart.gaps),
         unavailable=dict(unavailable),
     )

@@ -224,6 +224,13 @@ COURSES = [
         draft("b", "200", SUCROSE, **on(2)),
         True,
     ),
+    row(
+        "R-04b",
+        "sucrose on the same day",
+        draft("a", "200", SUCROSE, **on(1)),
+        draft("b", "200", SUCROSE, **on(1)),
+        False,
+    ),
     row("R-04b", "two products with dates", draft("a", "500", **on(1)), draft("b", "200", SUCROSE, **on(8)), False),
     row("R-04b", "product not named", draft("a", "500", None, **on(1)), draft("b", "500", None, **on(8)), False),
     row("R-04b", "a dose not written counts 0", draft("a", **on(1)), draft("b", None, **on(8)), True),

@@ -164,7 +164,7 @@ def test_r_26a_ferritin_alone_is_strong_with_a_warning_first() -> None:
     assert decision.makes_warning
     first = decision.lines[0][1]
     assert first.rank is Rank.TSAT_MISSING
-    assert "no TSAT on record" in first.text
+    assert "no TSAT, reported or to be calculated, in the data provided" in first.text
     assert "confirming a TSAT below 45 %" in first.text
     assert decision.offered_tests == ("iron", "tibc")
 

@@ -140,12 +140,16 @@ def protected_settings(folder: Path, **values: Any) -> Settings:
 def open_protected(
     monkeypatch: pytest.MonkeyPatch, folder: Path, answer: Any = lambda *_: reply(), **values: Any
 ) -> Flask:
-    """The app in protected mode with a pipeline of our choosing; a registry is written unless there is one."""
+    """The app in protected mode with a pipeline of our choosing; a registry is written unless there is one.
+
+    `answer=None` is the real pipeline.
+    """
     from tests.spec.rim import fake_engine
 
     clear_environment(monkeypatch)
     if not (folder / "clients.toml").exists():
         registry(folder)
-    monkeypatch.setattr(services, "build_engine", lambda _: fake_engine())
-    monkeypatch.setattr(services, "answer", answer)
+    if answer is not None:
+        monkeypatch.setattr(services, "build_engine", lambda _: fake_engine())
+        monkeypatch.setattr(services, "answer", answer)
     return create_app(protected_settings(folder, **values), clock=lambda: NOW)

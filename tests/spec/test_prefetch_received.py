@@ -184,7 +184,8 @@ def test_ch_090_what_stands_on_the_first_page_still_counts(client: FlaskClient) 
 
 def test_ch_090_a_link_that_is_not_next_changes_nothing(client: FlaskClient) -> None:
     request = read_request("low-ferritin")
-    request["prefetch"]["allergies"]["link"] = [{"relation": "self", "url": "https://ehr.example"}, {"relation": "last"}]
+    links = [{"relation": "self", "url": "https://ehr.example"}, {"relation": "last"}]
+    request["prefetch"]["allergies"]["link"] = links
     assert mask(ask(client, request)) == mask(ask(client, read_request("low-ferritin")))
 
 

@@ -48,7 +48,8 @@ def test_every_path_is_in_the_table_of_who_may_call(app: Flask) -> None:
     assert set(TABLE) <= rules
 
 
-def test_without_a_token_each_path_answers_as_the_table_says(app: Flask) -> None:
+def test_without_a_token_each_path_answers_as_the_table_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    app = open_protected(monkeypatch, tmp_path, answer=None)
     client = app.test_client()
     for rule in app.url_map.iter_rules():
         path = str(rule).replace("<service_id>", "one").replace("<", "").replace(">", "")

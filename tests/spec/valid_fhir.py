@@ -1,17 +1,16 @@
 """Checks emitted resources against the R4B models and the code lists that these do not check."""
 
-import re
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
 Json = dict[str, Any]
-DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 # FHIR R4 required bindings of the elements we write: request-status, request-intent, task-status, task-intent,
 # appointmentstatus, participationstatus.
 REQUEST_STATUS = {"draft", "active", "on-hold", "revoked", "completed", "entered-in-error", "unknown"}
 REQUEST_INTENT = {
-    "proposal", "plan", "directive", "order", "original-order", "reflex-order", "filler-order", "instance-order", "option",
+    "proposal", "plan", "directive", "order", "original-order", "reflex-order", "filler-order", "instance-order",
+    "option",
 }  # fmt: skip
 TASK_STATUS = {
     "draft", "requested", "received", "accepted", "rejected", "ready", "cancelled", "in-progress", "on-hold", "failed",

@@ -1,0 +1,192 @@
+"""What follow-up cards offer to create or delete: missing contacts and tests, moved ones, a draft order (R-50...R-50d)."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+from cds_service import markdown as md
+from cds_service.card_parts import (
+    PANEL,
+    SPECIMEN_NOTE,
+    TEST_NAMES,
+    Json,
+    Profile,
+    Shop,
+    create_action,
+    delete_action,
+    listed,
+    rls_reference,
+)
+from cds_service.clinical import doses
+from cds_service.clinical.follow_up.candidate import Candidate
+from cds_service.clinical.follow_up.contacts import ContactState
+from cds_service.clinical.follow_up.open_requests import Leftover, Move, can_be_deleted
+from cds_service.clinical.follow_up.view import Followed, View
+from cds_service.clinical.model import ArrangedContact, Ingredient
+from cds_service.clinical.schedule import Planned
+from cds_service.fhir import orders
+from cds_service.fhir.orders import CourseRef
+
+IRON_STUDIES = ("ferritin", "iron-panel", "cbc")  # R-26
+_NO_COURSE = "unasked"  # stands for the course in identifiers of tests offered without one
+
+
+@dataclass(frozen=True, slots=True)
+class Desktop:
+    """Client, patient, and what is on the order desk already, so that nothing is offered twice (CH-246)."""
+
+    shop: Shop
+    profile: Profile
+    patient_id: str
+    ordered_tests: frozenset[str] = frozenset()  # tests with an open request in the chart
+    pending_totals: frozenset[str] = frozenset()  # identifier values of totals still to be filled in
+
+
+def course_ref(desktop: Desktop, view: View) -> CourseRef:
+    """The course in written resources; without one the identifiers still name the patient's next step."""
+    followed = view.followed
+    return CourseRef(
+        patient_id=desktop.patient_id,
+        course=followed.course_part if followed else orders.course_part(desktop.patient_id, _NO_COURSE),
+        identifier_system=desktop.shop.identifier_system,
+        rls_condition=rls_reference(view.chart.facts.conditions),
+        based_on=followed.order if followed else None,
+    )
+
+
+def suggestion(label: str, actions: Sequence[Json]) -> list[Json]:
+    """None when there is nothing to do."""
+    if not actions:
+        return []
+    return [{"label": label, "uuid": str(uuid4()), "isRecommended": True, "actions": list(actions)}]
+
+
+# ----------------------------------------------------------------------------------------------- contacts and tests
+
+
+def suggest_contact(desktop: Desktop, view: View, followed: Followed, lead: ContactState) -> list[Json]:
+    """The contact, its laboratory requests and, where the client takes it, a total to be filled in; what is missing."""
+    planned, course = lead.planned, course_ref(desktop, view)
+    actions = []
+    if not lead.is_arranged:
+        note = describe_window(planned)
+        resource = orders.contact_resource(desktop.profile.follow_up, desktop.shop.codes, course, planned, note)
+        actions.append(create_action(f"Reassessment {planned.contact.title}, {planned.target.isoformat()}", resource))
+    actions += _test_actions(desktop, course, followed.mine, planned, planned.contact.tests)
+    value = orders.identifier_value(course.course, planned.contact.id, orders.SEVERITY)
+    if desktop.profile.severity_observation and value not in desktop.pending_totals:
+        total = orders.pending_total(desktop.shop.codes, course, planned.contact.id)
+        actions.append(create_action("IRLS total, to be filled in", total))
+    return suggestion(f"Create what is missing for {planned.contact.title}", actions)
+
+
+def suggest_missing_tests(desktop: Desktop, view: View, followed: Followed, tests: Sequence[str]) -> list[Json]:
+    """Tests a review lacks, under the identifiers of the contact they belong to, as soon as they can be read."""
+    planned = next((one.planned for one in reversed(followed.states) if view.chart.as_of >= one.planned.window_first), None)
+    owner = planned if planned and planned.contact.tests else None
+    if owner is None or view.chart.as_of < followed.course.readable_from:
+        return []
+    actions = _test_actions(desktop, course_ref(desktop, view), followed.mine, owner, tests)
+    names = listed([action["description"].removeprefix("Order ") for action in actions]) if actions else ""
+    return suggestion(f"Order {names}", actions)
+
+
+def _test_actions(
+    desktop: Desktop, course: CourseRef, mine: Collection[ArrangedContact], planned: Planned, tests: Sequence[str]
+) -> list[Json]:
+    known = {one.test for one in mine if one.contact == planned.contact.id and one.test}
+    wanted = dict.fromkeys(PANEL.get(test, test) for test in tests)
+    return [
+        create_action(
+            f"Order {TEST_NAMES[test]}",
+            orders.laboratory_request(
+                desktop.shop.codes, course, planned.contact.id, test, planned.target, SPECIMEN_NOTE
+            ),
+        )
+        for test in wanted
+        if test not in known and test not in desktop.ordered_tests
+    ]
+
+
+def describe_window(planned: Planned) -> str:
+    return (
+        f"target {planned.target.isoformat()}, window {planned.window_first.isoformat()} to "
+        f"{planned.window_last.isoformat()}. {' '.join(planned.contact.tasks)}"
+    )
+
+
+# ------------------------------------------------------------------------------------------ requests that do not fit
+
+
+def suggest_move(desktop: Desktop, view: View, move: Move) -> list[Json]:
+    """R-50b: the moved contacts under the same identifiers; the open old ones deleted where the client takes that."""
+    course, profile = course_ref(desktop, view), desktop.profile
+    actions = []
+    for planned in move.planned:
+        resource = orders.contact_resource(profile.follow_up, desktop.shop.codes, course, planned, describe_window(planned))
+        actions.append(create_action(f"Reassessment {planned.contact.title}, {planned.target.isoformat()}", resource))
+        tests = sorted({one.test for one in move.old if one.contact == planned.contact.id and one.test in TEST_NAMES} - {None})
+        actions += [
+            create_action(
+                f"Order {TEST_NAMES[test]} for {planned.target.isoformat()}",
+                orders.laboratory_request(
+                    desktop.shop.codes, course, planned.contact.id, test, planned.target, SPECIMEN_NOTE
+                ),
+            )
+            for test in tests
+            if test
+        ]
+    if profile.deletes:
+        actions += delete_actions(move.old)
+    return suggestion("Move the reassessments to the day of the infusion", actions)
+
+
+def suggest_deletions(desktop: Desktop, leftovers: Sequence[Leftover]) -> list[Json]:
+    """R-50: only for clients that take deletes; the others read the dates on the card."""
+    if not desktop.profile.deletes:
+        return []
+    actions = [action for leftover in leftovers for action in delete_actions(leftover.requests)]
+    return suggestion("Cancel reassessments that no longer apply", actions)
+
+
+def delete_actions(requests: Sequence[ArrangedContact]) -> list[Json]:
+    return [
+        delete_action(f"Cancel {name_request(one)}", one.reference) for one in requests if can_be_deleted(one)
+    ]
+
+
+def name_request(one: ArrangedContact) -> str:
+    """`day-8 (2026-03-18)`, of a test `week-8-labs ferritin (2026-05-05)`."""
+    what = f"{one.contact} {one.test}" if one.test else one.contact
+    return f"{what} ({one.due.isoformat() if one.due else 'undated'})"
+
+
+def list_requests(requests: Sequence[ArrangedContact]) -> str:
+    return md.text(listed(sorted(name_request(one) for one in requests)))
+
+
+# ------------------------------------------------------------------------------------------------- R-50d: unasked
+
+
+def suggest_order(desktop: Desktop, view: View, candidate: Candidate) -> list[Json]:
+    """A draft that order-select then decides as any other; the dose by R-32a."""
+    name = f"{doses.name_product(Ingredient.FCM)} {candidate.dose_mg} mg"
+    note = "Draft from decision support: product, dose and day are to be checked; it is decided anew when chosen."
+    order = orders.iron_order(desktop.shop.codes, course_ref(desktop, view), name, candidate.dose_mg, note)
+    return suggestion(f"Draft {name}, intravenous", [create_action(f"Draft order: {name}", order)])
+
+
+def suggest_iron_studies(desktop: Desktop, view: View) -> list[Json]:
+    course = course_ref(desktop, view)
+    has_blood_count = view.chart.hemoglobin.is_usable
+    wanted = [
+        test for test in IRON_STUDIES if test not in desktop.ordered_tests and not (test == "cbc" and has_blood_count)
+    ]
+    actions = [
+        create_action(
+            f"Order {TEST_NAMES[test]}",
+            orders.laboratory_request(desktop.shop.codes, course, "baseline", test, None, SPECIMEN_NOTE),
+        )
+        for test in wanted
+    ]
+    return suggestion(f"Order {listed([TEST_NAMES[test] for test in wanted])}", actions)
