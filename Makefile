@@ -6,7 +6,7 @@
 # The environment, CDS_* settings included, passes through to the service.
 
 .SUFFIXES:
-.PHONY: help run test lint types audit lock install-all bench fuzz mutation soak clean check-python
+.PHONY: help run test lint types audit lock install-all fixtures bench nudge fuzz mutation soak clean check-python
 ARGS =
 
 # The Python asked for, else the first one in the path that is new enough, else python3 and a plain word about it.
@@ -30,6 +30,8 @@ help:
 	@echo 'make audit     known vulnerabilities in the locked packages'
 	@echo 'make lock      resolve pyproject.toml anew into requirements.lock (ARGS=--upgrade for newest versions)'
 	@echo 'make bench     processor time and latency against a bare Flask application'
+	@echo 'make fixtures  write the synthetic fixtures and the tables of the READMEs anew'
+	@echo 'make nudge     nudge every clinical number: a test has to notice; slow'
 	@echo 'make mutation  mutate the clinical rules; slow'
 	@echo 'make fuzz      random and hostile requests against a running service; slow'
 	@echo 'make soak      a long steady load; slow'
@@ -63,6 +65,12 @@ lock: $(VENV)/.has-lint
 
 bench: $(VENV)/.has-test
 	$(BIN)/python tests/load/bench.py $(ARGS)
+
+fixtures: $(VENV)/.has-test
+	$(BIN)/python tests/build_fixtures.py
+
+nudge: $(VENV)/.has-test
+	$(BIN)/python tests/load/nudge.py $(ARGS)
 
 fuzz: $(VENV)/.has-test tests/load/fuzz.py
 	$(BIN)/python tests/load/fuzz.py $(ARGS)

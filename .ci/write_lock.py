@@ -56,7 +56,7 @@ def render_sections(everything: str) -> list[str]:
 
 
 def compile_requirements(extras: list[str], options: list[str]) -> str:
-    """What uv resolves for the project, its build back end and these extras, on every platform and Python we support."""
+    """What uv resolves for the project, its build back end and these extras, on every platform and Python."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     command = ["uv", "pip", "compile", "--quiet", "--no-config", "--universal", "--generate-hashes", "--no-header"]
     command += ["--no-annotate", "--python-version", project["project"]["requires-python"].removeprefix(">=")]

@@ -11,6 +11,7 @@ from cds_service.clinical.results import Reading
 from cds_service.clinical.wording import quote
 
 MOST_CAUTIONS = 7  # R-51
+MOST_GAPS = 3  # records named on the card; the trace has them all
 NEVER_DROPPED = Rank.PREGNANCY  # R-51a: lines of ranks up to this one always stay
 
 
@@ -73,18 +74,12 @@ def _conversion(reading: Reading) -> str:
 def _set_aside(decision: Decision) -> list[str]:
     """What was missing or rejected, and why (R-54), "in the data provided" (CH-096)."""
     case = decision.case
-    lines = []
-    for name, reading in (
-        ("Ferritin", case.ferritin),
-        ("TSAT", case.tsat),
-        ("Hemoglobin", case.hemoglobin),
-    ):
-        if not reading.is_usable:
-            lines.append(md.text(f"{name}: {reading.why_missing}"))
-    for gap in case.facts.gaps[:3]:
-        lines.append(md.text(f"{quote(gap.reference)}: {gap.why}"))
-    if len(case.facts.gaps) > 3:
-        lines.append(f"{len(case.facts.gaps) - 3} more records could not be read: see the decision trace.")
+    read = (("Ferritin", case.ferritin), ("TSAT", case.tsat), ("Hemoglobin", case.hemoglobin))
+    lines = [md.text(f"{name}: {reading.why_missing}") for name, reading in read if not reading.is_usable]
+    gaps = case.facts.gaps
+    lines += [md.text(f"{quote(gap.reference)}: {gap.why}") for gap in gaps[:MOST_GAPS]]
+    if len(gaps) > MOST_GAPS:
+        lines.append(f"{len(gaps) - MOST_GAPS} more records could not be read: see the decision trace.")
     return lines
 
 
@@ -108,13 +103,13 @@ _SECTIONS = (
 )
 
 
-# R-54: an alternative or, where nothing is recommended, the next step, on cards for which no rule names one.
+# R-54: an alternative or, where nothing is recommended, the next step, where no rule names one.
 OTHERWISE = {
-    Conclusion.CONTRAINDICATED: "Consider clarifying what stands against the order, and choosing it anew after that.",
-    Conclusion.NOT_INDICATED: "Consider RLS treatment other than iron; repeat ferritin and TSAT if the situation changes.",
-    Conclusion.INSUFFICIENT_DATA: "Consider obtaining what is missing, then choose the order again: it is decided anew.",
+    Conclusion.CONTRAINDICATED: "Consider clarifying what stands against the order before choosing it anew.",
+    Conclusion.NOT_INDICATED: "Consider RLS treatment other than iron; repeat ferritin and TSAT if things change.",
+    Conclusion.INSUFFICIENT_DATA: "Consider obtaining what is missing; choosing the order again decides anew.",
     Conclusion.MAY_BENEFIT: "Alternatives: treating RLS otherwise, or repeating ferritin and TSAT before deciding.",
-    Conclusion.INDICATED_STRONG: "Alternatives: treating RLS otherwise, or looking for the cause of the low TSAT first.",
+    Conclusion.INDICATED_STRONG: "Alternatives: treating RLS otherwise, or first looking for the cause of a low TSAT.",
 }
 
 

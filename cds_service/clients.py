@@ -114,6 +114,9 @@ class _Profile(_Table):
     suggestions: bool = True
     deletes: bool = False
     separate_tests: bool = True
+    candidate: bool = True
+    iron_studies: bool = True
+    severity_observation: bool = False
     mode: Literal["live", "silent"] = "live"
     live_share: Annotated[int, Field(ge=0, le=100)] = 100  # per cent of patients
 
@@ -229,6 +232,9 @@ def _register(entry: _Entry, folder: Path, settings: Settings) -> RegisteredClie
             suggestions=profile.suggestions,
             deletes=profile.deletes,
             separate_tests=profile.separate_tests,
+            candidate=profile.candidate,
+            iron_studies=profile.iron_studies,
+            severity_observation=profile.severity_observation,
         ),
         label=entry.label or settings.label,
         zone=ZoneInfo(entry.timezone) if entry.timezone else settings.zone,

@@ -9,6 +9,7 @@ from cds_service.clinical.codes import CodeIndex
 VERSION = "2.0.1"  # the CDS Hooks version we implement (CH-027)
 HOOK_VERSION = "1.0"  # of the three published hooks (CH-029)
 
+SCOPE = ("patient", "conditions")  # all that patient-view looks at before it knows that there is RLS
 REQUIRED = (
     "patient",
     "conditions",
@@ -77,8 +78,9 @@ class Service:
 def build_services(index: CodeIndex, follow_up: str = "ServiceRequest") -> tuple[Service, ...]:
     """The services of this site; templates include the codes of its overlay."""
     templates = prefetch_templates(index, follow_up)
-    return tuple(
-        Service("iv-iron-rls", hook, title, description, USAGE, templates) for hook, title, description in _ORDER_HOOKS
+    return (
+        *(Service("iv-iron-rls", hook, title, words, USAGE, templates) for hook, title, words in _ORDER_HOOKS),
+        Service("iv-iron-rls-follow-up", "patient-view", *_FOLLOW_UP_WORDS, templates),
     )
 
 
@@ -87,8 +89,8 @@ _ORDER_HOOKS = (
         "order-select",
         "IV iron in restless legs syndrome",
         (
-            "Says whether guidelines support the intravenous iron order just chosen for an adult with restless legs syndrome, "
-            "what stands against it and why, and offers to schedule the reassessments."
+            "Says whether guidelines support the intravenous iron order just chosen for an adult with restless legs "
+            "syndrome, what stands against it and why, and offers to schedule the reassessments."
         ),
     ),
     (
@@ -97,9 +99,20 @@ _ORDER_HOOKS = (
         "The same for orders about to be signed, with the checks of dose, interval and duplicates.",
     ),
 )
+_FOLLOW_UP_WORDS = (
+    "Follow-up of intravenous iron in restless legs syndrome",
+    (
+        "Says which reassessment after intravenous iron is due, what may be concluded today and when a repeat may be "
+        "considered; before a first infusion, whether iron studies meet the criteria."
+    ),
+    (
+        "Fire it for patients with restless legs syndrome where the EHR can filter; others get an empty answer after "
+        "patient and conditions. Overridden cards stay away for 30 days only where patient pseudonyms are kept."
+    ),
+)
 USAGE = (
-    "Fire it for parenteral iron where the EHR can filter by drug. Needs prefetch, or a FHIR R4 server that is listed with this "
-    "service; patient, conditions, ferritin and tsat are required."
+    "Fire it for parenteral iron where the EHR can filter. Needs prefetch, or a FHIR R4 server that is listed with "
+    "this service; patient, conditions, ferritin and tsat are required."
 )
 
 

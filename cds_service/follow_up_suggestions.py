@@ -1,7 +1,8 @@
-"""What follow-up cards offer to create or delete: missing contacts and tests, moved ones, a draft order (R-50...R-50d)."""
+"""What follow-up cards offer to create or delete: missing or moved contacts and tests, a draft order (R-50...R-50d)."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 from uuid import uuid4
 
 from cds_service import markdown as md
@@ -19,7 +20,7 @@ from cds_service.card_parts import (
 )
 from cds_service.clinical import doses
 from cds_service.clinical.follow_up.candidate import Candidate
-from cds_service.clinical.follow_up.contacts import ContactState
+from cds_service.clinical.follow_up.contacts import ContactState, State
 from cds_service.clinical.follow_up.open_requests import Leftover, Move, can_be_deleted
 from cds_service.clinical.follow_up.view import Followed, View
 from cds_service.clinical.model import ArrangedContact, Ingredient
@@ -68,11 +69,12 @@ def suggest_contact(desktop: Desktop, view: View, followed: Followed, lead: Cont
     """The contact, its laboratory requests and, where the client takes it, a total to be filled in; what is missing."""
     planned, course = lead.planned, course_ref(desktop, view)
     actions = []
-    if not lead.is_arranged:
+    if not lead.is_arranged and lead.state is not State.OVERDUE:  # R-50: a window that is over is not moved
         note = describe_window(planned)
         resource = orders.contact_resource(desktop.profile.follow_up, desktop.shop.codes, course, planned, note)
         actions.append(create_action(f"Reassessment {planned.contact.title}, {planned.target.isoformat()}", resource))
-    actions += _test_actions(desktop, course, followed.mine, planned, planned.contact.tests)
+    day = max(planned.target, view.chart.as_of)
+    actions += _test_actions(desktop, course, followed.mine, planned, planned.contact.tests, day)
     value = orders.identifier_value(course.course, planned.contact.id, orders.SEVERITY)
     if desktop.profile.severity_observation and value not in desktop.pending_totals:
         total = orders.pending_total(desktop.shop.codes, course, planned.contact.id)
@@ -82,26 +84,32 @@ def suggest_contact(desktop: Desktop, view: View, followed: Followed, lead: Cont
 
 def suggest_missing_tests(desktop: Desktop, view: View, followed: Followed, tests: Sequence[str]) -> list[Json]:
     """Tests a review lacks, under the identifiers of the contact they belong to, as soon as they can be read."""
-    planned = next((one.planned for one in reversed(followed.states) if view.chart.as_of >= one.planned.window_first), None)
+    planned = next(
+        (one.planned for one in reversed(followed.states) if view.chart.as_of >= one.planned.window_first), None
+    )
     owner = planned if planned and planned.contact.tests else None
     if owner is None or view.chart.as_of < followed.course.readable_from:
         return []
-    actions = _test_actions(desktop, course_ref(desktop, view), followed.mine, owner, tests)
+    day = max(owner.target, view.chart.as_of)
+    actions = _test_actions(desktop, course_ref(desktop, view), followed.mine, owner, tests, day)
     names = listed([action["description"].removeprefix("Order ") for action in actions]) if actions else ""
     return suggestion(f"Order {names}", actions)
 
 
 def _test_actions(
-    desktop: Desktop, course: CourseRef, mine: Collection[ArrangedContact], planned: Planned, tests: Sequence[str]
+    desktop: Desktop,
+    course: CourseRef,
+    mine: Collection[ArrangedContact],
+    planned: Planned,
+    tests: Sequence[str],
+    day: date,
 ) -> list[Json]:
     known = {one.test for one in mine if one.contact == planned.contact.id and one.test}
     wanted = dict.fromkeys(PANEL.get(test, test) for test in tests)
     return [
         create_action(
             f"Order {TEST_NAMES[test]}",
-            orders.laboratory_request(
-                desktop.shop.codes, course, planned.contact.id, test, planned.target, SPECIMEN_NOTE
-            ),
+            orders.laboratory_request(desktop.shop.codes, course, planned.contact.id, test, day, SPECIMEN_NOTE),
         )
         for test in wanted
         if test not in known and test not in desktop.ordered_tests
@@ -123,9 +131,13 @@ def suggest_move(desktop: Desktop, view: View, move: Move) -> list[Json]:
     course, profile = course_ref(desktop, view), desktop.profile
     actions = []
     for planned in move.planned:
-        resource = orders.contact_resource(profile.follow_up, desktop.shop.codes, course, planned, describe_window(planned))
+        resource = orders.contact_resource(
+            profile.follow_up, desktop.shop.codes, course, planned, describe_window(planned)
+        )
         actions.append(create_action(f"Reassessment {planned.contact.title}, {planned.target.isoformat()}", resource))
-        tests = sorted({one.test for one in move.old if one.contact == planned.contact.id and one.test in TEST_NAMES} - {None})
+        tests = sorted(
+            {one.test for one in move.old if one.contact == planned.contact.id and one.test in TEST_NAMES} - {None}
+        )
         actions += [
             create_action(
                 f"Order {TEST_NAMES[test]} for {planned.target.isoformat()}",
@@ -134,7 +146,7 @@ def suggest_move(desktop: Desktop, view: View, move: Move) -> list[Json]:
                 ),
             )
             for test in tests
-            if test
+            if test in TEST_NAMES
         ]
     if profile.deletes:
         actions += delete_actions(move.old)
@@ -150,9 +162,7 @@ def suggest_deletions(desktop: Desktop, leftovers: Sequence[Leftover]) -> list[J
 
 
 def delete_actions(requests: Sequence[ArrangedContact]) -> list[Json]:
-    return [
-        delete_action(f"Cancel {name_request(one)}", one.reference) for one in requests if can_be_deleted(one)
-    ]
+    return [delete_action(f"Cancel {name_request(one)}", one.reference) for one in requests if can_be_deleted(one)]
 
 
 def name_request(one: ArrangedContact) -> str:

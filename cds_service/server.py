@@ -126,7 +126,7 @@ def _bring_in_server_log(log: Log) -> None:
 class Worker(ThreadWorker):  # type: ignore[misc]
     """Answers in JSON also what is no HTTP request that the app could be given (CH-001)."""
 
-    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:  # noqa: ARG002
         error = read_server_error(exc)
         kind = type(exc).__name__  # and not its message, which quotes what was sent
         if error.status == ServiceFault.status:

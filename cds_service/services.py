@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,17 +17,21 @@ from cds_service.clinical import codes
 from cds_service.clinical.case import Case
 from cds_service.clinical.codes import CodeIndex, ValueSetError
 from cds_service.clinical.decision import Decision, decide
+from cds_service.clinical.follow_up import view as follow_up
 from cds_service.clinical.model import Conclusion, IronOrder, PatientFacts
 from cds_service.clinical.rules import RULES, scope
 from cds_service.errors import BadRequest, ConfigurationError, PreconditionFailed
-from cds_service.fhir import iron_orders, reader
+from cds_service.fhir import arranged, iron_orders, orders, reader
 from cds_service.fhir.addresses import Access, AllowedBase, NoAccess, demo_base, find_access
 from cds_service.fhir.gather import Errand, FhirServers, Medications, jobs_for, merge, settle_suffices, unresolved_drugs
 from cds_service.fhir.orders import OrderCodes
 from cds_service.fhir.pages import judge_pages
 from cds_service.fhir.prefetch import Settled, State, settle
 from cds_service.fhir.wire import ReadContext
-from cds_service.hooks import DraftOrder, HookRequest
+from cds_service.follow_up_cards import render_follow_up
+from cds_service.follow_up_suggestions import Desktop
+from cds_service.follow_up_trace import render_view_trace
+from cds_service.hooks import PATIENT_VIEW, DraftOrder, HookRequest
 from cds_service.settings import Settings
 from cds_service.trace import EXTENSION, render_trace
 
@@ -68,9 +74,12 @@ class Reply:
     extension: Json | None
     outcome: str  # "cards" or "nothing-to-say"
     decisions: tuple[Decision, ...] = ()
+    suppressed: tuple[str, ...] = ()  # topics that stay away after an override (R-50c); for the metrics
 
 
 NOTHING = Reply((), None, "nothing-to-say")
+NO_OVERRIDES: Mapping[str, date] = MappingProxyType({})
+NOT_FOR = ("Patient/", "RelatedPerson/")  # R-50c: the texts are for professionals (CH-060)
 FHIR_PATH = "/fhir"  # canonicals resolve under it on the running service
 DEMO_FHIR_PATH = "/demo/fhir"  # the bundled FHIR server of demo mode
 
@@ -133,9 +142,13 @@ def answer(
     client: Client,
     as_of: date,
     traceparent: str = "",
+    overrides: Mapping[str, date] = NO_OVERRIDES,
 ) -> Reply:
     """Answer one call: scope, data, facts, decisions, cards. Raises `PreconditionFailed` naming what is missing,
-    `BadRequest` for an order about another patient, `Overloaded` when too many calls wait for FHIR servers."""
+    `BadRequest` for an order about another patient, `Overloaded` when too many calls wait for FHIR servers.
+
+    `overrides`: topic of a patient-view card to the day of its latest override with a coded reason (R-50c).
+    """
     context = ReadContext(
         engine.index,
         client.zone,
@@ -144,6 +157,8 @@ def answer(
         engine.identifier_systems,
     )
     with engine.servers.begin(find_way(request, client, traceparent)) as errand:
+        if request.hook == PATIENT_VIEW:
+            return answer_view(engine, service, request, client, context, errand, overrides)
         medications = Medications([[draft.raw for draft in request.context.draft_orders]])
         chosen = frozenset(request.selected)
         session = read_session(context, request, chosen, errand, medications)
@@ -157,6 +172,59 @@ def answer(
         settled, facts = read_facts(context, settled, request, session, evaluated, errand, medications)
     decisions = tuple(decide(RULES, Case(one, session, facts, as_of, request.hook, client.label)) for one in evaluated)
     return _reply(engine, client, request, context, settled, decisions)
+
+
+def answer_view(
+    engine: Engine,
+    service: discovery.Service,
+    request: HookRequest,
+    client: Client,
+    context: ReadContext,
+    errand: Errand,
+    overrides: Mapping[str, date],
+) -> Reply:
+    """An opened chart. The hook fires at every one of them: without RLS only two keys are looked at (R-50c)."""
+    if request.context.user_id.startswith(NOT_FOR):
+        return NOTHING
+    scope_keys = {key: service.prefetch[key] for key in discovery.SCOPE}
+    settled = obtain(context, replace(service, prefetch=scope_keys), request, errand)
+    medications = Medications([])
+    settled, facts = read_facts(context, settled, request, (), (), errand, medications)
+    if not follow_up.is_in_scope(facts, context.as_of):
+        return NOTHING
+    others = {key: query for key, query in service.prefetch.items() if key not in scope_keys}
+    settled |= obtain(context, replace(service, prefetch=others), request, errand)
+    settled, facts = read_facts(context, settled, request, (), (), errand, medications)
+    desktop = _lay_out(engine, client, context, settled)
+    profile = client.profile
+    view = follow_up.view_chart(
+        facts,
+        follow_up.Question(
+            context.as_of,
+            client.label,
+            partial(orders.course_part, context.patient_id),
+            desktop.ordered_tests,
+            profile.candidate,
+            profile.iron_studies,
+            overrides,
+        ),
+    )
+    cards = render_follow_up(desktop, view)
+    traced = {**_trace(engine, settled, ()), "followUp": render_view_trace(view)}
+    extension = {EXTENSION: traced} if profile.trace and (cards or view.suppressed) else None
+    outcome = "cards" if cards else NOTHING.outcome
+    return Reply(cards, extension, outcome, suppressed=tuple(str(topic) for topic in view.suppressed))
+
+
+def _lay_out(engine: Engine, client: Client, context: ReadContext, settled: Mapping[str, Settled]) -> Desktop:
+    """What the chart orders already."""
+    return Desktop(
+        engine.shop,
+        client.profile,
+        context.patient_id,
+        iron_orders.read_ordered_tests(context, settled["follow_up"].resources),
+        arranged.read_pending_totals(context, settled["rls_severity"].resources),
+    )
 
 
 def find_way(request: HookRequest, client: Client, traceparent: str) -> Access | NoAccess:
@@ -234,7 +302,8 @@ def obtain(
         if errand.can_ask:
             jobs = jobs_for(settled, service.prefetch, discovery.REQUIRED, context.patient_id)
             settled = merge(settled, errand.ask(jobs, enough))
-    lost = tuple(key for key in discovery.REQUIRED if settled[key].state in (State.MISSING, State.FAILED))
+    required = [key for key in discovery.REQUIRED if key in settled]
+    lost = tuple(key for key in required if settled[key].state in (State.MISSING, State.FAILED))
     if lost:
         reasons = "; ".join(f"{key}: {settled[key].why}" for key in lost)
         raise PreconditionFailed(lost, _and_why_not(f"required data could not be obtained ({reasons})", errand))
@@ -264,11 +333,12 @@ def read_facts(
     References that decide something are followed: the drugs of the chart's records, and the reason of an order where
     the problem list has no RLS (R-02).
     """
-    medications.look_in(settled[key].resources for key in _WITH_DRUGS)
+    with_drugs = [settled[key].resources for key in _WITH_DRUGS if key in settled]
+    medications.look_in(with_drugs)
     facts = _read_facts(context, settled, request, session, medications)
     if not errand.can_ask:
         return settled, facts
-    drugs = unresolved_drugs((raw for key in _WITH_DRUGS for raw in settled[key].resources), medications)
+    drugs = unresolved_drugs((raw for resources in with_drugs for raw in resources), medications)
     has_drugs = bool(drugs) and _fetch_drugs(errand, drugs, medications)
     reasons = errand.read("Condition", _open_reasons(evaluated, facts))
     if not (has_drugs or reasons):

@@ -18,6 +18,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "fhir_fixtures"
 SITUATIONS: dict[str, Json] = {
     one["name"]: one for one in json.loads((FOLDER / "situations.json").read_text("utf-8"))["situations"]
 }
+ORDERING = [name for name, one in SITUATIONS.items() if one["hook"].startswith("order-")]
 REFERENCE = date.fromisoformat(json.loads((FOLDER / "situations.json").read_text("utf-8"))["reference"])
 ADDRESSES = {
     "order-select": "/cds-services/iv-iron-rls",

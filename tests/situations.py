@@ -59,6 +59,32 @@ def pregnancy(days_to_delivery: int) -> list[Json]:
     ]
 
 
+def opened(about: str, expect: str, chart: list[Json], **more: Any) -> Json:
+    """An opened chart: patient-view has no orders."""
+    return situation(about, expect, chart, [], hook="patient-view", **more)
+
+
+def reassessment(contact: str, due_in: int, status: str = "active", course: str = "5ac1d0b2e7f34c98") -> Json:
+    """A contact that was accepted from one of our cards; it is due `due_in` days from now."""
+    return {
+        "resourceType": "ServiceRequest",
+        "identifier": [{"system": NAMING, "value": f"{course}.{contact}"}],
+        "status": status,
+        "intent": "order",
+        "code": concept(SNOMED, "390906007", "Follow-up encounter"),
+        "occurrenceDateTime": ago(-due_in),
+    }
+
+
+def arranged(days_since: int, *done: str) -> list[Json]:
+    """The four contacts of an infusion `days_since` ago."""
+    offsets = {"day-8": 8, "week-3": 21, "week-8-labs": 56}
+    return [
+        reassessment(one, days - days_since, "completed" if one in done else "active") for one, days in offsets.items()
+    ]
+
+
+NAMING = "http://127.0.0.1:8000/fhir/NamingSystem/reassessment"
 YOUNG = {"patient": {"birthDate": "1994-05-20"}}
 
 SITUATIONS: dict[str, Json] = {
@@ -309,6 +335,67 @@ SITUATIONS: dict[str, Json] = {
         "No response to 1000 mg, ferritin 160",
         "not-indicated",
         [RLS, lab("ferritin", 160), lab("tsat", 15), *BASE, given(days=270), severity(29, 275), severity(28, 210)],
+    ),
+    # --- after the infusion: an opened chart
+    "after-day-3": opened(
+        "Three days after 1000 mg: too early to judge",
+        "too-early-to-judge",
+        [RLS, *BASE, given(days=3), severity(29, 10), *arranged(3)],
+    ),
+    "after-day-9": opened(
+        "Nine days after 1000 mg: the day-8 contact is open",
+        "follow-up-due",
+        [RLS, *BASE, given(days=9), severity(29, 15), *arranged(9)],
+    ),
+    "after-week-3": opened(
+        "Day 21, total fell from 29 to 17 at day 8: week-3 contact due today",
+        "follow-up-due",
+        [RLS, *BASE, given(days=21), severity(29, 30), severity(17, 13), *arranged(21, "day-8")],
+    ),
+    "after-week-9": opened(
+        "Nine weeks after 1000 mg, no tests yet: labs are due, response by score",
+        "follow-up-due",
+        [RLS, *BASE, given(days=63), severity(29, 70), severity(15, 42), *arranged(63, "day-8", "week-3")],
+    ),
+    "after-week-10": opened(
+        "Ten weeks after 1000 mg, not improved, ferritin 60: incompletely repleted",
+        "response-review",
+        [
+            *(RLS, lab("ferritin", 60, 4), lab("tsat", 15, 4), lab("weight", 72, 20)),
+            *(given(days=70), severity(29, 75), severity(28, 4)),
+            *arranged(70, "day-8", "week-3", "week-8-labs"),
+        ],
+    ),
+    "after-month-6": opened(
+        "Six months after 1000 mg, a responder whose total rose from 11 to 24",
+        "recurrence-review",
+        [
+            *(RLS, lab("ferritin", 160, 5), lab("tsat", 26, 5), *BASE),
+            *(given(days=184), severity(29, 190), severity(11, 150), severity(24, 3)),
+        ],
+    ),
+    "infusion-moved": opened(
+        "Infusion two days later than planned: contacts are counted from the wrong day",
+        "too-early-to-judge",
+        [RLS, *BASE, given(days=1), severity(29, 10), *arranged(3)],
+    ),
+    "infusion-not-given": opened(
+        "The order was called off, its reassessments are still open",
+        "follow-up-due",
+        [
+            *(RLS, lab("ferritin", 180), lab("tsat", 30), *BASE),
+            order("fcm", 1000, status="cancelled", authoredOn=ago(6)),
+            *arranged(5),
+        ],
+    ),
+    # --- before the first infusion: an opened chart
+    "candidate": opened("Ferritin 48, TSAT 17 %, no order: a draft is suggested", "iron-candidate", usual(48, 17)),
+    "never-tested": opened("RLS, never a ferritin: iron studies are offered", "iron-candidate", [RLS, *BASE]),
+    "opened-replete": opened("Ferritin 180, TSAT 30 %: nothing to say", "", usual(180, 30)),
+    "opened-without-rls": opened(
+        "Iron deficiency without RLS, chart opened: nothing to say",
+        "",
+        [condition(ICD10CM, "D50.9", "Iron deficiency anemia, unspecified"), *usual(10, 6)[1:]],
     ),
     # --- out of scope
     "other-drug": situation(

@@ -94,7 +94,7 @@ class Case:
 
     @cached_property
     def dose_mg(self) -> Decimal | None:
-        """mg of elemental iron per administration of this order (R-04a); None when absent, unreadable or weight needed."""
+        """mg of elemental iron per administration of this order (R-04a); None when absent or unreadable."""
         return doses.order_dose_mg(self.order, self.weight)
 
 

@@ -192,7 +192,7 @@ def _names_reaction_to_iron(text: str, lowered: str) -> bool:
     return named.concept != ORAL or _has_any(_ALLERGIC, lowered)
 
 
-# ------------------------------------------------------------------------------------------------- reactions
+# ------------------------------------------------------------------------------------------------ reactions, R-18
 
 _ANAPHYLAXIS = _compile(r"anaphyla(?:xis|ctic|ctoid)")
 _NO_ANAPHYLAXIS = _compile(r"\b(?:no|not|without|denies|non)\b[\s\-]+(?:\w+\s+){0,2}anaphyla")

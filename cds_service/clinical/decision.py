@@ -103,7 +103,7 @@ def decide(rules: tuple[Rule, ...], case: Case) -> Decision:
 
 
 def _is_reached(rule: Rule, verdicts: list[tuple[Rule, Verdict]]) -> bool:
-    """First match wins; out of scope ends everything; stops and gaps are all named; lines appear on cards of any class."""
+    """First match wins; out of scope ends everything; stops and gaps are all named; lines stand on any card."""
     if not verdicts:
         return True
     decider, verdict = verdicts[0]

@@ -293,7 +293,7 @@ class PatientFacts:
     impressions: tuple[Impression, ...] = ()
     procedures: tuple[ProcedureEntry, ...] = ()
     arranged: tuple[ArrangedContact, ...] = ()
-    idle_orders: tuple[IronOrder, ...] = ()  # parenteral iron in the chart, unsigned or called off: neither open nor given
+    idle_orders: tuple[IronOrder, ...] = ()  # in the chart, unsigned or called off: neither open nor given
     not_given: tuple[NotGiven, ...] = ()
     gaps: tuple[Gap, ...] = ()
     unavailable: Mapping[str, str] = field(default_factory=dict)  # prefetch key -> "missing" | "failed" | "incomplete"

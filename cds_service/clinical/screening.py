@@ -13,10 +13,6 @@ COUNTED = {"corrected": 3, "amended": 2, "final": 1}  # R-07, the strongest repo
 PRELIMINARY = "preliminary"
 
 
-def _all_equally_near(_: Result) -> int:
-    return 0
-
-
 def _never(_: Result, __: Result) -> bool:
     return False
 
@@ -30,7 +26,7 @@ class Question:
     zone: Callable[[Result], int | None]  # R-10; None = spans zones
     absent: str  # why it is missing when there is no result at all
     low_is_cautious: bool = False  # R-13: hemoglobin, phosphate, weight
-    distance: Callable[[Result], int] = _all_equally_near  # R-27: the nearest comes first, then the newest
+    distance: Callable[[Result], int] | None = None  # R-27: the nearest comes first, then the newest
     is_same_sample: Callable[[Result, Result], bool] = _never  # R-06: a reported and a calculated TSAT of one specimen
 
 
@@ -85,8 +81,9 @@ def _screen_value(question: Question, result: Result) -> SetAside | None:
 
 def drop_replaced(results: list[Result]) -> tuple[list[Result], list[SetAside]]:
     """R-07: of several reports on the same specimen time the strongest stays; equals all stay."""
-    if len(results) < 2:
-        return results, []
+    drawn = [result.day.first for result in results if result.day]
+    if len(set(drawn)) == len(drawn):
+        return results, []  # as nearly always: no two of one day
     groups: dict[tuple[Day, str], list[Result]] = {}
     kept: list[Result] = []
     for result in results:

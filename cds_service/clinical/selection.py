@@ -52,8 +52,10 @@ def choose(question: Question, usable: list[Result]) -> Result:
     """R-13: nearest (R-27), date, clock if both have one, R-07, the cautious value. Never the order of resources."""
     if len(usable) == 1:
         return usable[0]
-    least = min(question.distance(result) for result in usable)
-    usable = [result for result in usable if question.distance(result) == least]
+    if question.distance:
+        distances = [question.distance(result) for result in usable]
+        nearest = min(distances)
+        usable = [result for result, distance in zip(usable, distances, strict=True) if distance == nearest]
     usable = keep_strongest(_keep_newest(usable))
     return min(usable, key=_caution_key(question))
 
@@ -108,7 +110,9 @@ def _part_unordered(question: Question, usable: list[Result]) -> tuple[list[Resu
 
 def _may_be_either(day: Day | None, other: Day | None) -> bool:
     """A partial date that reaches to both sides of the other one."""
-    return bool(day and other) and not day.is_exact and day.last > other.first and day.first < other.last
+    if day is None or other is None or day.is_exact:
+        return False
+    return day.last > other.first and day.first < other.last
 
 
 def _vague(result: Result) -> SetAside:
@@ -129,16 +133,20 @@ def _find_contradiction(question: Question, candidate: Result, set_aside: list[S
 
 
 def _would_come_first(question: Question, result: Result, candidate: Result) -> bool:
-    return is_newer(result, candidate) and question.distance(result) <= question.distance(candidate)
+    if not is_newer(result, candidate):
+        return False
+    return question.distance is None or question.distance(result) <= question.distance(candidate)
 
 
 def _find_conflict(question: Question, chosen: Result, usable: list[Result]) -> Result | None:
     """R-13: another usable result at most 7 days away in another zone."""
+    if len(usable) == 1:
+        return None
     zone = question.zone(chosen)
     others = [
         result
         for result in usable
-        if result is not chosen and question.zone(result) != zone and days_apart(result, chosen) <= CONFLICT_DAYS
+        if result is not chosen and days_apart(result, chosen) <= CONFLICT_DAYS and question.zone(result) != zone
     ]
     return choose(question, others) if others else None
 

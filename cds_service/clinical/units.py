@@ -302,4 +302,4 @@ def _round(analyte: str, value: Decimal, limits: tuple[Decimal, ...]) -> Decimal
         apart = _EXACT.subtract(value, shown)
         shown = _EXACT.quantize(value, _D(1).scaleb(max(apart.adjusted(), -_MOST_EXPONENT)))
     shortened = shown.normalize(_EXACT)
-    return shortened if shortened else _D(0)
+    return shortened or _D(0)

@@ -64,7 +64,11 @@ def _read(question: Question, weights: Iterable[Result], kinds: tuple[str, ...])
 
 
 def _question(case: "Case", timing: "partial[Timing]") -> Question:
-    absent = "body weight could not be obtained" if "weight" in case.facts.unavailable else "no body weight on record"
+    absent = (
+        "body weight could not be obtained"
+        if "weight" in case.facts.unavailable
+        else "no body weight in the data provided"
+    )
     return Question(ANALYTE, timing, _zone, absent, low_is_cautious=True)
 
 

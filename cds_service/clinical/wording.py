@@ -1,4 +1,4 @@
-"""Marks chart text inside our sentences, so that whoever renders them escapes it: markdown from the chart stays inert."""
+"""Marks chart text inside our sentences, so that whoever renders them escapes it and it stays inert."""
 
 import re
 

@@ -1,5 +1,7 @@
 """Follow-up already arranged: requests with our identifiers, in the chart or among the drafts (R-50a)."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from cds_service.clinical.dates import Day, read_day
@@ -50,6 +52,19 @@ def read_arranged(
         reference=reference_to(contact.resourceType, contact.id, place),
         is_draft_order=is_draft_order,
     )
+
+
+def read_pending_totals(context: ReadContext, resources: Sequence[msgspec.Raw]) -> frozenset[str]:
+    """Identifier values of severity totals with our identifier, with or without value: none is offered twice."""
+    found = set()
+    for raw in resources:
+        try:
+            one = CONTACT.decode(raw)
+        except UNREADABLE:
+            continue
+        if one.resourceType == "Observation" and one.status not in GONE and not is_foreign(context, one.subject):
+            found |= {named.value for named in as_list(one.identifier) if named.system in context.identifier_systems}
+    return frozenset(value for value in found if value)
 
 
 def _due(context: ReadContext, contact: Contact) -> Day | None:

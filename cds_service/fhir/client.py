@@ -123,7 +123,7 @@ class _Reading:
         while page.next_url is not None:
             if self.enough(key, resources):
                 return Settled(State.SUPPLIED, tuple(resources))
-            url = urljoin(self.access.base.url + "/", page.next_url)
+            url = _absolute(self.access.base.url, page.next_url)
             if why := self._why_not_follow(url, seen):
                 return _cut(resources, why)
             seen.add(url)
@@ -218,6 +218,14 @@ class _Reading:
             if len(body) > self.limits.bytes:
                 raise _Refused("the answer is larger than is read for one key")
         return bytes(body)
+
+
+def _absolute(base: str, link: str) -> str:
+    """A `next` link, which may be relative to the base; "" for what is no address."""
+    try:
+        return urljoin(base + "/", link)
+    except ValueError:
+        return ""
 
 
 def _total(seconds: float) -> Any:

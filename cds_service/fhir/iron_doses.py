@@ -37,6 +37,14 @@ def read_administered_drug(
     return None if isinstance(drug, UnresolvedDrug) else drug
 
 
+def has_unread_drug(context: ReadContext, record: Administration, resolve: Resolver | None) -> bool:
+    """Whether only a reference that nothing resolves says what was given."""
+    if record.medicationReference is None or record.medicationCodeableConcept is not None:
+        return False
+    drug = read_drug(context, None, record.medicationReference, record.contained, resolve)
+    return isinstance(drug, UnresolvedDrug)
+
+
 def read_administration(
     context: ReadContext, record: Administration, place: int, resolve: Resolver | None
 ) -> DoseRecord | None:

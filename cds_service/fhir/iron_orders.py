@@ -227,7 +227,7 @@ def _route_in_words(text: str) -> str:
 
 
 def _reason_is_rls(context: ReadContext, order: Order) -> bool:
-    """By reason code or words, or by a contained Condition; other references are judged with the problem list (R-02)."""
+    """By reason code or words, or by a contained Condition; the problem list judges other references (R-02)."""
     reasons = [*as_list(order.reasonCode), *as_list(order.reasonCodeableConcept)]
     if any(_is_rls(context, reason) for reason in reasons):
         return True
@@ -359,3 +359,18 @@ def read_drafted_tests(context: ReadContext, drafts: Sequence[msgspec.Raw]) -> f
             ids = concept_ids(context, order.code)
             found |= {_SAME_TEST.get(one, one) for one in ids}
     return frozenset(found & set(TESTS))
+
+
+_OPEN = (None, "draft", "active", "on-hold", "unknown")
+
+
+def read_ordered_tests(context: ReadContext, requests: Sequence[msgspec.Raw]) -> frozenset[str]:
+    """Tests with an open request in the chart (R-50d): not completed, not called off."""
+    return read_drafted_tests(context, [raw for raw in requests if _is_open(raw)])
+
+
+def _is_open(raw: msgspec.Raw) -> bool:
+    try:
+        return ORDER.decode(raw).status in _OPEN
+    except UNREADABLE:
+        return False

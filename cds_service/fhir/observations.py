@@ -175,7 +175,6 @@ class _Reader:
     ) -> None:
         self.kept.setdefault(analyte, []).append(
             read_result(
-                self.context,
                 observation,
                 part,
                 reference,
@@ -314,7 +313,6 @@ class _Value:
 
 
 def read_result(
-    context: ReadContext,
     observation: Observation,
     part: Component,
     reference: str,

@@ -1,8 +1,8 @@
 """FHIR R4 resources we offer: reassessment contacts and laboratory orders, as plain JSON objects.
 
 What makes two contacts the same one: the business identifier `<course>.<contact>` (laboratory requests
-`<course>.<contact>.<test>`) in our identifier system. The course part is a digest of the patient id and the reference of
-the first order of the course in the session; it is the same in every call about that order (R-50a, CH-246, CH-247).
+`<course>.<contact>.<test>`) in our identifier system. The course part is a digest of the patient id and of the
+first order reference of the course in the session; every call about that order has it (R-50a, CH-246, CH-247).
 """
 
 from collections.abc import Mapping

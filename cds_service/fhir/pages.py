@@ -72,6 +72,6 @@ def _is_usable(context: ReadContext, observation: Observation) -> bool:
         return False
     analyte, method = ANALYTES[name]
     try:
-        return read_result(context, observation, observation, "", analyte, method, None).value is not None
+        return read_result(observation, observation, "", analyte, method, None).value is not None
     except UNREADABLE:
         return False

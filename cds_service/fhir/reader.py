@@ -28,6 +28,7 @@ from cds_service.fhir.wire import (
     PATIENT,
     PROCEDURE,
     UNREADABLE,
+    Administration,
     Patient,
     ReadContext,
     Reference,
@@ -39,6 +40,7 @@ from cds_service.fhir.wire import (
 Entries = Sequence[msgspec.Raw]
 FOREIGN = "about another patient: not used"
 UNREAD = "could not be read"
+UNREAD_DRUG = "its drug could not be told"
 SIGNED = ("active", "on-hold")  # R-04b
 Read = TypeVar("Read")
 
@@ -113,6 +115,7 @@ class _Chart:
             self.doses.append(dose)
         elif record.status == iron_doses.NOT_DONE:
             self.not_given.extend(iron_doses.read_not_given(self.context, record, place, self.resolve))
+        self._note_unread_drug("iron_administrations", record, place)
 
     def statement(self, raw: msgspec.Raw, place: int) -> None:
         record = ADMINISTRATION.decode(raw)
@@ -130,6 +133,12 @@ class _Chart:
             self.doses.append(dose)
         if use:
             self.uses.append(use)
+        self._note_unread_drug("medication_statements", record, place)
+
+    def _note_unread_drug(self, key: str, record: Administration, place: int) -> None:
+        """A record that may be of iron for all we know."""
+        if iron_doses.has_unread_drug(self.context, record, self.resolve):
+            self.gaps.append(Gap(reference_to(record.resourceType, record.id, place), UNREAD_DRUG, key))
 
     def medication_request(self, raw: msgspec.Raw, place: int) -> None:
         record = ORDER.decode(raw)
@@ -146,7 +155,7 @@ class _Chart:
     def _order(self, key: str, raw: msgspec.Raw, reference: str) -> None:
         order = iron_orders.read_order(self.context, reference, raw, self.resolve, in_session=False)
         if isinstance(order, iron_orders.UnreadableOrder):
-            self.gaps.append(Gap(reference, "its drug could not be told", key))
+            self.gaps.append(Gap(reference, UNREAD_DRUG, key))
         if not isinstance(order, IronOrder) or order.do_not_perform or order.is_imaging or not _is_injected(order):
             return
         if order.status == "completed":

@@ -1,4 +1,4 @@
-"""An EHR for tests: a FHIR server on a real socket whose answers a test can spoil key by key, and calls that point to it."""
+"""An EHR for tests: a FHIR server on a real socket whose answers a test can spoil, and calls that point to it."""
 
 import copy
 import json
@@ -53,11 +53,23 @@ class Seen:
 class Exchange:
     """One request and its answer, as a fault sees it."""
 
-    def __init__(self, handler: BaseHTTPRequestHandler, seen: Seen, number: int, normal: Callable[[], Json]) -> None:
+    def __init__(
+        self,
+        handler: BaseHTTPRequestHandler,
+        seen: Seen,
+        number: int,
+        normal: Callable[[], Json],
+        over: threading.Event,
+    ) -> None:
         self.handler = handler
         self.seen = seen
         self.number = number  # of the requests for this key, from 1
         self.normal = normal
+        self._over = over
+
+    def wait(self, seconds: float) -> bool:
+        """Sleeps; cut short, and True, when the test is over."""
+        return self._over.wait(seconds)
 
     def reply(self, body: Any, status: int = 200, kind: str = FHIR_JSON, **headers: str) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -77,6 +89,14 @@ class Exchange:
 Fault = Callable[[Exchange], None]
 
 
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256  # one call opens many connections at once; one that has to knock twice is a second late
+
+    def handle_error(self, *_: Any) -> None:
+        """Connections that the service gave up are what is tested here."""
+
+
 class Ehr:
     """The synthetic patients behind a socket. `faults` by prefetch key or resource type, "*" for every query."""
 
@@ -88,8 +108,7 @@ class Ehr:
         self.faults: dict[str, Fault] = {}
         self.over = threading.Event()  # lets what hangs end with the test
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler_class())
-        self._http.daemon_threads = True
+        self._http = _Http(("127.0.0.1", 0), self._handler_class())
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
 
     @property
@@ -153,7 +172,7 @@ class Ehr:
                 return demo.find_resource(self.resources, steps[0], steps[1])
             return self.search(steps[0], asked)
 
-        exchange = Exchange(handler, seen, number, normal)
+        exchange = Exchange(handler, seen, number, normal, self.over)
         try:
             (self.faults.get(seen.key) or self.faults.get("*") or Exchange.as_usual)(exchange)
         except CdsError as wrong:

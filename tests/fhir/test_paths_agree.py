@@ -1,4 +1,4 @@
-"""CH-093: prefetch, a part of it, or only a FHIR server and a token give the same cards, for every synthetic patient."""
+"""CH-093: prefetch, a part of it, or only a FHIR server and a token give the same cards for every fixture patient."""
 
 from collections.abc import Iterator
 

@@ -28,7 +28,7 @@ from tests.load.serving import Served, free_port, serve
 
 SERVICE = "/cds-services/iv-iron-rls/feedback"
 DEFAULT_BIN = "/usr/lib/postgresql/15/bin"
-MOST_TRIES = 60
+MOST_TRIES = 200
 
 
 class Postgres:
@@ -48,8 +48,11 @@ class Postgres:
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self.programs / program), *arguments]
-        user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **user)
+        name, groups = ("postgres", list[str]()) if os.geteuid() == 0 else (None, None)
+        quiet = subprocess.DEVNULL
+        subprocess.run(
+            command, check=True, stdout=quiet, stderr=quiet, cwd="/", user=name, group=name, extra_groups=groups
+        )
 
     def start(self) -> None:
         options = f"-p {self.port} -k {self.folder} -h 127.0.0.1"
@@ -62,9 +65,13 @@ class Postgres:
         children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
         for process in (postmaster, *map(int, children)):
             _kill(process)
-        time.sleep(0.5)
         (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
-        self.start()
+        for _ in range(MOST_TRIES):  # the last of its processes may still hold the shared memory
+            try:
+                return self.start()
+            except subprocess.CalledProcessError:
+                time.sleep(0.5)
+        raise AssertionError("PostgreSQL did not start again")
 
     def stop(self) -> None:
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", "fast", "-w", "stop")
@@ -89,9 +96,9 @@ def item(card: str) -> dict[str, Any]:
 def post_until_acknowledged(served: Served, card: str) -> int:
     """As a client does: again, with a new token, until it is told that the item is kept. Returns the tries."""
     for attempt in range(1, MOST_TRIES):
-        if served.send(SERVICE, served.token(SERVICE), {"feedback": [item(card)]}) == 200:  # noqa: PLR2004
+        if served.send(SERVICE, served.token(SERVICE), {"feedback": [item(card)]}) == 200:
             return attempt
-        time.sleep(0.1)
+        time.sleep(0.25)
     return 0
 
 

@@ -90,7 +90,7 @@ def serve(folder: Path, database_url: str, port: int | None = None, **settings: 
 def _is_ready(served: Served) -> bool:
     if served.process.poll() is not None:
         raise AssertionError(f"it did not start: {served.log.read_text()[-2000:]}")
-    return served.send("/readyz", "-") == 200  # noqa: PLR2004
+    return served.send("/readyz", "-") == 200
 
 
 def _wait(holds: Any, what: str) -> None:

@@ -11,8 +11,8 @@ from cds_service.clinical.decision import Decision
 from cds_service.clinical.decision import decide as decide_rules
 from cds_service.clinical.interval import Interval
 from cds_service.clinical.model import (
-    AllergyEntry,
     Allergen,
+    AllergyEntry,
     ConditionEntry,
     DoseRecord,
     DoseSource,

@@ -124,7 +124,7 @@ def test_r_32_a_dose_per_kg_is_compared_by_weight() -> None:
 def test_r_32_and_r_35_without_a_weight_the_card_asks_for_it(ingredient: Ingredient, words: str) -> None:
     (line,) = found(asked(ingredient, "750", None))
     assert (line.rank, line.makes_warning) == (Rank.DOSE, False)
-    assert f"Weight needed for the {words}: no body weight on record." in line.text
+    assert f"Weight needed for the {words}: no body weight in the data provided." in line.text
 
 
 @pytest.mark.parametrize("ingredient", [DEXTRAN, FERUMOXYTOL, SUCROSE, GLUCONATE])
@@ -252,7 +252,12 @@ def unknown(dose: OrderDose, hook: str, ingredient: Ingredient | None = FCM) -> 
     [
         row("R-04", "absent", ABSENT, "The order has no dose."),
         row("R-04", "vials", VIALS, "The dose (\u20632 vials\u2063) cannot be read as mg of iron."),
-        row("R-04", "per kg without a weight", PER_KG, "15 mg/kg cannot be worked out: no body weight on record."),
+        row(
+            "R-04",
+            "per kg without a weight",
+            PER_KG,
+            "15 mg/kg cannot be worked out: no body weight in the data provided.",
+        ),
     ],
 )
 def test_r_04_at_order_sign_a_dose_that_cannot_be_read_is_a_warning_with_the_ceiling(

@@ -291,7 +291,7 @@ def test_r_42_another_condition_is_no_risk_factor() -> None:
     ("results", "words"),
     [
         row("R-42", "known phosphate is shown", (phosphate("3.1"),), "the latest is 3.1 mg/dL of 2026-02-28"),
-        row("R-42", "unknown phosphate is said to be so", (), "no phosphate on record"),
+        row("R-42", "unknown phosphate is said to be so", (), "no phosphate in the data provided"),
         row("R-42", "stale phosphate is said to be so", (phosphate("3.1", days_ago=91),), "91 days old"),
     ],
 )

@@ -9,6 +9,7 @@ import random
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
+from itertools import pairwise
 from typing import Any
 from zlib import crc32
 
@@ -293,7 +294,7 @@ def test_r_54_every_decision_has_a_deciding_rule_and_a_full_trace(
 @given(st.dates(date(2000, 1, 1), date(2090, 12, 31)))
 def test_r_43_windows_never_overlap_and_never_fall_before_the_anchor(anchor: date) -> None:
     planned = plan(anchor)
-    assert all(earlier.window_last < later.window_first for earlier, later in zip(planned, planned[1:], strict=False))
+    assert all(earlier.window_last < later.window_first for earlier, later in pairwise(planned))
     assert all(anchor < one.window_first <= one.target <= one.window_last for one in planned)
 
 

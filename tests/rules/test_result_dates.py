@@ -106,17 +106,23 @@ def test_r_08a_the_first_and_the_last_day_are_asked_too(given: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "partial", "expected"),
+    ("other", "partial", "expected", "is_vague"),
     [
-        pytest.param("80", span(40, 20), "80", id="R-08a another zone within the span: the dated one"),
-        pytest.param("70", span(40, 20), "60", id="R-08a the same zone: the answer is the same either way"),
-        pytest.param("80", span(60, 30), "80", id="R-08a ends on the day of the other one: older"),
-        pytest.param("80", span(30, 10), "60", id="R-08a begins on the day of the other one: newer"),
+        pytest.param("80", span(40, 20), "80", True, id="R-08a another zone within the span: the dated one"),
+        pytest.param("70", span(40, 20), "60", False, id="R-08a the same zone: the answer is the same either way"),
+        pytest.param("80", span(60, 30), "80", False, id="R-08a ends on the day of the other one: older"),
+        pytest.param(
+            "50", span(60, 30), "50", False, id="R-08a ends on the day of the other one: older, the same zone"
+        ),
+        pytest.param("80", span(30, 10), "60", False, id="R-08a begins on the day of the other one: newer"),
     ],
 )
-def test_r_08a_a_partial_date_that_may_be_older_or_newer_gives_way(other: str, partial: Day, expected: str) -> None:
+def test_r_08a_a_partial_date_that_may_be_older_or_newer_gives_way(
+    other: str, partial: Day, expected: str, is_vague: bool
+) -> None:
     reading = ferritin_of(ferritin(other, days_ago=30), ferritin("60", day=partial))
     assert shown(reading) == expected
+    assert kinds(reading) == [SetAsideKind.IMPRECISE] * is_vague
 
 
 def test_r_08a_two_partial_dates_in_different_zones_are_both_too_vague() -> None:

@@ -8,7 +8,7 @@ from cds_service.clinical.model import Result
 from cds_service.clinical.reading import SetAsideKind
 from cds_service.clinical.wording import unquote
 from tests.rules.build import ferritin, rejected
-from tests.rules.chart import at, ferritin_of, kinds, lying, shown
+from tests.rules.chart import at, ferritin_of, kinds, lying, shown, span
 
 MORNING = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
@@ -78,6 +78,7 @@ def test_r_07_one_report_on_a_specimen_replaces_the_others(
         reading = ferritin_of(*_reports(*order))
         assert shown(reading) == wins
         assert kinds(reading) == [SetAsideKind.REPLACED] * replaced
+        assert reading.chosen not in [one.result for one in reading.set_aside]
         assert reading.pending is None
 
 
@@ -88,6 +89,19 @@ def test_r_07_a_corrected_report_that_cannot_be_read_replaces_the_one_it_correct
     assert not reading.is_usable
     assert reading.stopper is None
     assert set(kinds(reading)) == {SetAsideKind.REPLACED, SetAsideKind.REJECTED}
+
+
+def test_r_07_an_ignored_report_is_not_called_replaced() -> None:
+    reading = ferritin_of(ferritin("60", day=at(10, 8)), ferritin("90", day=at(10, 8), status="cancelled"))
+    assert kinds(reading) == [SetAsideKind.STATUS]
+
+
+def test_r_07_a_partial_date_is_no_specimen_time() -> None:
+    month = span(40, 20)
+    reading = ferritin_of(
+        ferritin("60", day=month, issued=MORNING), ferritin("70", day=month, issued=MORNING - timedelta(days=1))
+    )
+    assert (shown(reading), kinds(reading)) == ("60", [])
 
 
 def test_r_07_other_specimen_times_are_not_replaced() -> None:

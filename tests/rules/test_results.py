@@ -69,6 +69,12 @@ def test_r_13_a_tie_goes_to_the_cautious_value(
     assert shown(read(chart(*results[::-1]))) == expected
 
 
+def test_r_13_a_tie_goes_to_the_result_without_a_lower_bound() -> None:
+    results = [lying(hemoglobin, Interval(None, Decimal(7))), hemoglobin("6.5")]
+    assert shown(read_hemoglobin(chart(*results))) == "<7"
+    assert shown(read_hemoglobin(chart(*results[::-1]))) == "<7"
+
+
 def test_r_13_three_results_of_one_day_of_which_one_has_no_clock_time() -> None:
     early, late, unknown = (ferritin("200", day=at(5, 8)), ferritin("60", day=at(5, 10)), ferritin("90", day=day(5)))
     assert shown(ferritin_of(early, late, unknown)) == "90"
@@ -139,6 +145,7 @@ def test_r_13a_a_newer_result_that_cannot_be_read_contradicts(newer: Result, is_
         pytest.param(at(5, 8), at(5, 9), False, id="R-13a newer by the clock"),
         pytest.param(at(5, 9), at(5, 8), True, id="R-13a older by the clock"),
         pytest.param(at(5, 9), day(5), True, id="R-13a clock time of one only"),
+        pytest.param(at(5, 9), at(5, 9), True, id="R-13a the same minute"),
     ],
 )
 def test_r_13a_on_one_day_the_clock_tells(usable: Day, unreadable: Day, is_usable: bool) -> None:
@@ -183,7 +190,7 @@ def test_r_13a_an_unreadable_result_of_the_blackout_contradicts_nothing() -> Non
 @pytest.mark.parametrize(
     ("results", "changes", "words"),
     [
-        pytest.param([], {}, "no ferritin on record", id="R-26 absent"),
+        pytest.param([], {}, "no ferritin in the data provided", id="R-26 absent"),
         pytest.param(
             [], {"unavailable": {"ferritin": "failed"}}, "ferritin results could not be obtained", id="3.1 failed"
         ),
@@ -200,6 +207,12 @@ def test_r_13a_an_unreadable_result_of_the_blackout_contradicts_nothing() -> Non
             id="R-26 the newest that says something",
         ),
         pytest.param(
+            [ferritin("60", day=None), ferritin("60", days_ago=-1)],
+            {},
+            "last ferritin 2026-03-11 is dated after today",
+            id="R-26 the newest of those that say little",
+        ),
+        pytest.param(
             [censored(None, "100")],
             {},
             "last ferritin 2026-02-28 spans decision limits (<100 ng/mL)",
@@ -214,9 +227,13 @@ def test_r_26_a_missing_result_says_why(results: list[Result], changes: dict[str
 @pytest.mark.parametrize(
     ("unavailable", "words"),
     [
-        pytest.param({}, "no TSAT on record, reported or to be calculated", id="R-26 TSAT absent"),
+        pytest.param({}, "no TSAT, reported or to be calculated, in the data provided", id="R-26 TSAT absent"),
         pytest.param({"iron_panel": "failed"}, "TSAT results could not be obtained", id="3.1 iron panel failed"),
-        pytest.param({"hemoglobin": "failed"}, "no TSAT on record, reported or to be calculated", id="3.1 other query"),
+        pytest.param(
+            {"hemoglobin": "failed"},
+            "no TSAT, reported or to be calculated, in the data provided",
+            id="3.1 other query",
+        ),
     ],
 )
 def test_r_26_a_missing_tsat_tells_absence_from_failure(unavailable: dict[str, str], words: str) -> None:

@@ -151,7 +151,7 @@ def test_r_05_conversion_never_moves_a_value_over_a_cut_off(
     assert (converted.value < D(cut), converted.value == D(cut)) == (exact < Fraction(cut), exact == Fraction(cut))
 
 
-@pytest.mark.parametrize(("analyte", "code", "times", "over"), FACTORS, ids=lambda part: str(part))
+@pytest.mark.parametrize(("analyte", "code", "times", "over"), FACTORS, ids=str)
 def test_a_conversion_is_told_and_an_identity_is_not(analyte: str, code: str, times: str, over: str) -> None:
     number = "0.5" if code == "1" else "50"
     converted = convert(analyte, D(number), code, None, UCUM)

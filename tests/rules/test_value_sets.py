@@ -217,7 +217,7 @@ MEANINGS = [
 @pytest.mark.parametrize(
     ("system", "code", "expected"),
     MEANINGS,
-    ids=[f"{row[1]} {sorted(row[2])[0]}" for row in MEANINGS],
+    ids=[f"{row[1]} {min(row[2])}" for row in MEANINGS],
 )
 def test_a_code_belongs_to_exactly_these_sets(system: str, code: str, expected: set[str]) -> None:
     assert INDEX.concepts(system, code) == expected

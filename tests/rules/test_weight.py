@@ -90,7 +90,7 @@ def test_r_08b_the_latest_usable_weight_is_taken(results: list[Result], expected
 @pytest.mark.parametrize(
     ("results", "unavailable", "words"),
     [
-        pytest.param([], {}, "no body weight on record", id="R-08b never weighed"),
+        pytest.param([], {}, "no body weight in the data provided", id="R-08b never weighed"),
         pytest.param([], {"weight": "failed"}, "body weight could not be obtained", id="3.1 query failed"),
         pytest.param(
             [weight("70", days_ago=181)], {}, "last body weight 2025-09-10 is 181 days old (limit 180)", id="R-08 stale"

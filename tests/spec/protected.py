@@ -33,7 +33,7 @@ _METHODS = get_default_algorithms()
 
 
 @cache
-def private_key(algorithm: str = "ES384", name: str = "ours") -> Any:
+def private_key(algorithm: str, name: str) -> Any:  # noqa: ARG001
     """Made afresh for each run; `name` tells keys of one algorithm apart."""
     if algorithm in _CURVES:
         return ec.generate_private_key(_CURVES[algorithm])

@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from cds_service.clinical.citations import CITATIONS
 from cds_service.clinical.rules import RULES
-from tests.replies import SITUATIONS, answers, ask, mask, open_service, read_request, trace
+from tests.readme_tables import README
+from tests.replies import ORDERING, SITUATIONS, answers, ask, mask, open_service, read_request, trace
 from tests.spec.rim import Json, values_of
 
-SPEAKING = [name for name, one in SITUATIONS.items() if one["expect"]]
+SPEAKING = [name for name in ORDERING if SITUATIONS[name]["expect"]]
+CITED = {one.id for one in CITATIONS}
 KEY = "org.iv-iron-rls.decision-trace"
 OUTCOMES = {
     "not applicable", "not reached", "line", "remark", "cap",
@@ -31,8 +34,6 @@ def test_ch_230_ch_231_ch_233_ch_235_the_one_extension_is_an_object_under_a_reve
 
 
 def test_ch_232_the_extension_is_documented() -> None:
-    from tests.readme_tables import README
-
     assert f'extension["{KEY}"]' in README.read_text("utf-8")
 
 
@@ -94,4 +95,4 @@ def test_the_trace_says_which_knowledge_answered_and_how_each_key_was_settled(na
 def test_citations_are_given_by_id_and_marks_of_quoted_text_do_not_leave_the_service(name: str) -> None:
     assert not any("\u2063" in str(value) for _, value in values_of(answers()[name]) if isinstance(value, str))
     for order in trace(answers()[name])["orders"]:
-        assert all(re.fullmatch(r"[A-Z][A-Za-z]?\d*[a-z]?", one) for rule in order["rules"] for one in rule["sources"])
+        assert {one for rule in order["rules"] for one in rule["sources"]} <= CITED

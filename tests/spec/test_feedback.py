@@ -48,17 +48,29 @@ GOOD: tuple[tuple[str, str, Json], ...] = (
     ("CH-179", "accepted with one suggestion", item()),
     ("CH-179", "accepted with several suggestions", item(acceptedSuggestions=[{"id": "a"}, {"id": "b"}])),
     ("CH-180", "overridden without a reason", overridden()),
-    ("CH-181", "overridden with a reason", overridden(overrideReason={"reason": {"code": "x", "system": "https://s.example"}})),
+    (
+        "CH-181",
+        "overridden with a reason",
+        overridden(overrideReason={"reason": {"code": "x", "system": "https://s.example"}}),
+    ),
     ("CH-181", "overridden with a comment", overridden(overrideReason={"userComment": "text"})),
     ("CH-181", "with both", overridden(overrideReason={"reason": {"code": "x", "system": "s"}, "userComment": "text"})),
-    ("CH-186", "a reason of the client's own", overridden(overrideReason={"reason": {"code": "ours", "system": "urn:x"}})),
-    ("CH-122", "a reason without system, as the public sandbox sends", overridden(overrideReason={"reason": {"code": "x"}})),
+    (
+        "CH-186",
+        "a reason of the client's own",
+        overridden(overrideReason={"reason": {"code": "ours", "system": "urn:x"}}),
+    ),
+    (
+        "CH-122",
+        "a reason without system, as the public sandbox sends",
+        overridden(overrideReason={"reason": {"code": "x"}}),
+    ),
     ("CH-182", "fraction of a second", item(outcomeTimestamp="2026-11-24T09:30:00.123Z")),
     ("CH-182", "lower case", item(outcomeTimestamp="2026-11-24t09:30:00z")),
     ("CH-182", "local offset, converted", item(outcomeTimestamp="2026-11-24T10:30:00+01:00")),
     ("CH-234", "unknown members", item(extension={"org.example": {"a": 1}}, more=1)),
     ("CH-177", "a card id that is no UUID", item(card="some card")),
-)  # fmt: skip
+)
 
 BAD: tuple[tuple[str, str, Any, str], ...] = (
     ("CH-177", "no card", item(card=...), "card: is missing"),
@@ -73,7 +85,12 @@ BAD: tuple[tuple[str, str, Any, str], ...] = (
     ("CH-179", "accepted with an empty list", item(acceptedSuggestions=[]), "acceptedSuggestions"),
     ("CH-179", "suggestions as bare ids", item(acceptedSuggestions=[SUGGESTION]), "acceptedSuggestions"),
     ("CH-179", "a suggestion without id", item(acceptedSuggestions=[{}]), "id: is missing"),
-    ("CH-181", "the Coding flat under overrideReason", overridden(overrideReason={"code": "x", "system": "s"}), "neither reason"),
+    (
+        "CH-181",
+        "the Coding flat under overrideReason",
+        overridden(overrideReason={"code": "x", "system": "s"}),
+        "neither reason",
+    ),
     ("CH-181", "an empty reason", overridden(overrideReason={}), "neither reason"),
     ("CH-181", "a reason without code", overridden(overrideReason={"reason": {"system": "s"}}), "code: is missing"),
     ("CH-181", "a comment that is no text", overridden(overrideReason={"userComment": 1}), "userComment"),
@@ -85,7 +102,7 @@ BAD: tuple[tuple[str, str, Any, str], ...] = (
     ("CH-182", "before the calendar", item(outcomeTimestamp="0001-01-01T00:00:00+14:00"), "RFC 3339"),
     ("CH-176", "no object", "accepted", "feedback[0]"),
     ("CH-176", "null", None, "feedback[0]"),
-)  # fmt: skip
+)
 
 BODIES: tuple[tuple[str, bytes, str], ...] = (
     ("a single item without wrapper", json.dumps(item()).encode(), "feedback: is missing"),
@@ -122,8 +139,9 @@ def test_a_bad_item_does_not_lose_the_others(row: str, what: str, given: Any, wo
 
 @pytest.mark.parametrize(("what", "given", "words"), BODIES, ids=[what for what, *_ in BODIES])
 def test_ch_176_a_body_that_is_no_feedback_is_refused(what: str, given: bytes, words: str) -> None:
-    with pytest.raises(BadRequest, match=words):
+    with pytest.raises(BadRequest) as refused:
         parse_feedback(given)
+    assert words in str(refused.value), what
 
 
 def test_ch_182_times_are_kept_in_utc() -> None:

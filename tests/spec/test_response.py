@@ -9,10 +9,21 @@ from flask.testing import FlaskClient
 from cds_service import services
 from cds_service.contracts import find_mistakes
 from cds_service.hooks import render_response
-from tests.replies import ADDRESSES, SITUATIONS, actions, answers, ask, mask, open_service, read_request, topics
+from tests.replies import (
+    ADDRESSES,
+    ORDERING,
+    SITUATIONS,
+    actions,
+    answers,
+    ask,
+    mask,
+    open_service,
+    read_request,
+    topics,
+)
 from tests.spec.rim import CARD, Json, problems, strictly, values_of
 
-SPEAKING = [name for name, one in SITUATIONS.items() if one["expect"]]
+SPEAKING = [name for name in ORDERING if SITUATIONS[name]["expect"]]
 SILENT = [name for name, one in SITUATIONS.items() if not one["expect"]]
 
 
@@ -51,10 +62,15 @@ def test_ch_119_topic_indicator_and_source_help_the_client_to_order_cards() -> N
 
 @pytest.mark.parametrize("name", SITUATIONS)
 def test_ch_004_ch_005_ch_007_no_null_no_empty_value_no_blank_text_outside_the_trace(name: str) -> None:
-    """The trace tells "nothing was missing" by an empty array, which is ours to define; the rest is CDS Hooks and FHIR."""
     cards = answers()[name]["cards"]
     wrong = [path for path, value in values_of(cards) if value in (None, "", [], {}) or str(value).isspace()]
     assert wrong == []
+
+
+@pytest.mark.xfail(reason="the trace still says 'none' by empty arrays: members without content are to be left out")
+def test_ch_005_no_member_of_the_trace_is_empty() -> None:
+    extension = answers()["low-ferritin"]["extension"]
+    assert [path for path, value in values_of(extension) if value in ("", [], {})] == []
 
 
 @pytest.mark.parametrize("name", SITUATIONS)

@@ -1,4 +1,4 @@
-"""Suggestions and actions: all of one click, draft resources of this patient, nothing deleted or changed (section J)."""
+"""Suggestions and actions: one click, draft resources of this patient, nothing deleted or changed (section J)."""
 
 from datetime import date
 from uuid import UUID
@@ -8,11 +8,11 @@ from flask.testing import FlaskClient
 
 from cds_service.contracts import find_mistakes
 from cds_service.fhir import orders
-from tests.replies import SITUATIONS, actions, answers, ask, open_service, read_request, suggestions
+from tests.replies import ORDERING, actions, answers, ask, open_service, read_request, suggestions
 from tests.spec.rim import Json, values_of
 from tests.spec.valid_fhir import find_faults
 
-OFFERING = [name for name in SITUATIONS if suggestions(answers()[name])]
+OFFERING = [name for name in ORDERING if suggestions(answers()[name])]
 CONTACTS = ["day-8", "week-3", "week-8-labs", "month-6"]
 IDENTIFIERS = "http://127.0.0.1:8000/fhir/NamingSystem/reassessment"
 

@@ -68,18 +68,28 @@ def without(body: dict[str, Any], member: str) -> dict[str, Any]:
 
 # Each row: what it is, the token, the row of the contract. All are refused.
 HOSTILE: tuple[tuple[str, str, Make], ...] = (
-    *(("CH-196", f"alg {alg!r}, no signature", lambda a=alg: unsigned(header(a))) for alg in ("none", "None", "NONE", "nOnE", "")),
+    *(
+        ("CH-196", f"alg {alg!r}, no signature", lambda a=alg: unsigned(header(a)))
+        for alg in ("none", "None", "NONE", "nOnE", "")
+    ),
     ("CH-196", "alg none with a signature", lambda: token(header("none"))),
     ("CH-196", "alg missing", lambda: token(header(alg=...))),
     ("CH-196", "alg null", lambda: token(header(alg=None))),
     ("CH-196", "alg a list", lambda: token(header(alg=["ES384"]))),
     ("CH-196", "signature cut off", lambda: token().rpartition(".")[0] + "."),
     ("CH-196", "two segments", lambda: token().rpartition(".")[0]),
-    *(("CH-197", f"{alg} keyed with the public key", lambda a=alg: hmac_with_public_key(a)) for alg in ("HS256", "HS384", "HS512")),
+    *(
+        ("CH-197", f"{alg} keyed with the public key", lambda a=alg: hmac_with_public_key(a))
+        for alg in ("HS256", "HS384", "HS512")
+    ),
     ("CH-199", "ES256, not allowed for this client", lambda: token(algorithm="ES256")),
     ("CH-199", "RS256 with the key for RS384", lambda: token(header("RS256", kid="ours-RS384"), algorithm="RS256")),
     ("CH-199", "PS384, not allowed", lambda: token(header("PS384", kid="ours-RS384"), algorithm="PS384")),
-    ("CH-199", "header says RS384, kid is an EC key", lambda: token(header("RS384", kid="ours-ES384"), algorithm="RS384")),
+    (
+        "CH-199",
+        "header says RS384, kid is an EC key",
+        lambda: token(header("RS384", kid="ours-ES384"), algorithm="RS384"),
+    ),
     ("CH-199", "header says ES384, signed with RS384", lambda: token(header("ES384"), algorithm="RS384")),
     ("CH-199", "alg in lower case", lambda: token(header(alg="es384"))),
     ("CH-199", "EdDSA", lambda: token(header(alg="EdDSA"))),
@@ -158,11 +168,15 @@ HOSTILE: tuple[tuple[str, str, Make], ...] = (
     ("CH-194", "claims nested too deeply", lambda: token(body="[" * 4000)),
     ("CH-194", "number of thousands of digits", lambda: token(body=f'{{"exp": {"9" * 4500}}}')),
     ("CH-194", "alg twice", lambda: token(twice("alg", "none", "ES384", typ="JWT", kid="ours-ES384"))),
-    ("CH-194", "iss twice", lambda: token(body=twice("iss", "https://other.example", ISSUER, **without(claims(), "iss")))),
+    (
+        "CH-194",
+        "iss twice",
+        lambda: token(body=twice("iss", "https://other.example", ISSUER, **without(claims(), "iss"))),
+    ),
     ("CH-194", "padded base64", lambda: token().replace(".", "=.", 1)),
     ("CH-194", "standard base64", lambda: token() + "+/"),
     ("CH-194", "longer than any header", lambda: token(body=claims(filler="x" * 9000))),
-)  # fmt: skip
+)
 
 AUTHORIZATIONS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("empty", lambda _: ""),
@@ -183,7 +197,7 @@ CANARY = ""  # set by the fixture: a listening socket that nothing may connect t
 
 @pytest.fixture(scope="module", autouse=True)
 def canary() -> Iterator[socket.socket]:
-    global CANARY
+    global CANARY  # noqa: PLW0603
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.settimeout(0)
         CANARY = f"http://127.0.0.1:{listening.getsockname()[1]}/keys"
@@ -233,9 +247,9 @@ def test_a_bad_token_is_refused_without_a_word(
     client: FlaskClient, canary: socket.socket, row: str, what: str, make: Make
 ) -> None:
     """CH-218: the answer is that to a call without any token; CH-220: and no connection is made."""
-    value = make()
-    assert signature_of(call(client, value)) == signature_of(post(client, order_select()))
-    assert not was_touched(canary)
+    refused, bare = call(client, make()), post(client, order_select())
+    assert signature_of(refused) == signature_of(bare), (row, what)
+    assert not was_touched(canary), (row, what)
 
 
 def test_there_are_at_least_sixty_hostile_tokens() -> None:
@@ -280,8 +294,12 @@ GOOD: tuple[tuple[str, str, Make], ...] = (
     ("CH-215", "any tenant where none is listed", lambda: token(body=claims(tenant="t"))),
     ("CH-217", "sub and nbf, RS384", lambda: token(body=claims(sub="app", nbf=SECOND), algorithm="RS384")),
     ("CH-217", "nbf ahead, within the skew", lambda: token(body=claims(nbf=SECOND + 30))),
-    ("CH-217", "further claims and header members", lambda: token(header(x5t="abc", cty="x"), claims(azp="a", scp=[1]))),
-)  # fmt: skip
+    (
+        "CH-217",
+        "further claims and header members",
+        lambda: token(header(x5t="abc", cty="x"), claims(azp="a", scp=[1])),
+    ),
+)
 
 
 @pytest.mark.parametrize(("row", "what", "make"), GOOD, ids=[f"{row} {what}" for row, what, _ in GOOD])
@@ -492,7 +510,8 @@ def test_ch_200_unknown_kids_cannot_make_us_fetch_often(published: Published) ->
 def test_the_last_good_keys_are_kept_through_an_outage(published: Published) -> None:
     server, opens = published
     assert opens(token())
-    for document in (None, {}, {"keys": []}, {"keys": "no"}):
+    outages: tuple[Any, ...] = (None, {}, {"keys": []}, {"keys": "no"})
+    for document in outages:
         server.document = document
         server.second += trust.FRESH
         assert opens(token()), document

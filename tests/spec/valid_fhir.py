@@ -21,10 +21,19 @@ APPOINTMENT_STATUS = {
     "proposed", "pending", "booked", "arrived", "fulfilled", "cancelled", "noshow", "entered-in-error", "checked-in",
     "waitlist",
 }  # fmt: skip
+MEDICATION_STATUS = {
+    "active", "on-hold", "cancelled", "completed", "entered-in-error", "stopped", "draft", "unknown",
+}  # fmt: skip
+MEDICATION_INTENT = REQUEST_INTENT - {"directive"}
+OBSERVATION_STATUS = {
+    "registered", "preliminary", "final", "amended", "corrected", "cancelled", "entered-in-error", "unknown",
+}  # fmt: skip
 BINDINGS: dict[str, dict[str, set[str]]] = {
     "ServiceRequest": {"status": REQUEST_STATUS, "intent": REQUEST_INTENT},
     "Task": {"status": TASK_STATUS, "intent": TASK_INTENT},
     "Appointment": {"status": APPOINTMENT_STATUS},
+    "MedicationRequest": {"status": MEDICATION_STATUS, "intent": MEDICATION_INTENT},
+    "Observation": {"status": OBSERVATION_STATUS},
 }
 PARTICIPANT_STATUS = {"accepted", "declined", "tentative", "needs-action"}
 PRIORITY = {"routine", "urgent", "asap", "stat"}

@@ -78,7 +78,11 @@ def test_defaults_are_the_cautious_ones(tmp_path: Path) -> None:
 
 WRONG: tuple[tuple[str, dict[str, str], str], ...] = (
     ("misspelt member", {"extra": 'tenant = ["a"]'}, "client north: tenant: there is no such setting"),
-    ("misspelt member of the profile", {"profile": "tracing = true"}, "client north: profile.tracing: there is no such"),
+    (
+        "misspelt member of the profile",
+        {"profile": "tracing = true"},
+        "client north: profile.tracing: there is no such",
+    ),
     ("a text for a number", {"profile": 'card_limit = "3"'}, "profile.card_limit"),
     ("unknown follow-up", {"profile": 'follow_up = "Letter"'}, "'ServiceRequest', 'Task' or 'Appointment'"),
     ("share above 100", {"profile": "live_share = 101"}, "profile.live_share"),
@@ -111,7 +115,7 @@ WRONG: tuple[tuple[str, dict[str, str], str], ...] = (
     ("curve unknown", {"keys": inline({"keys": [jwk(crv="secp256k1")]})}, "neither RSA nor EC"),
     ("kid twice", {"keys": inline({"keys": [jwk(), jwk()]})}, "same kid"),
     ("key of no allowed algorithm", {"algorithms": '["RS384"]'}, "fits none of this client's algorithms"),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(("what", "parts", "words"), WRONG, ids=[what for what, *_ in WRONG])
@@ -151,7 +155,7 @@ def test_a_file_that_is_no_registry_is_refused(tmp_path: Path, text: str, words:
 
 def test_an_issuer_belongs_to_one_client(tmp_path: Path) -> None:
     text = registry(tmp_path).read_text()
-    with pytest.raises(ConfigurationError, match="issuers: https://ehr.example occurs twice"):
+    with pytest.raises(ConfigurationError, match=r"issuers: https://ehr\.example occurs twice"):
         load(write(tmp_path, text + text.replace("north", "south")))
 
 

@@ -201,7 +201,7 @@ def test_r_08a_the_hook_date_is_the_calendar_day_of_the_site(
     asked: list[Any] = []
 
     def answer(*given: Any) -> Any:
-        asked.append(given[-1])
+        asked.append(given[4])
         return reply()
 
     monkeypatch.setattr(services, "answer", answer)

@@ -1,4 +1,4 @@
-"""Where each reassessment stands today: not due, open, due today, overdue, done or missed (R-44...R-47, R-50, R-50a)."""
+"""Where each reassessment stands today: not due, open, due, overdue, done or missed (R-44...R-47, R-50, R-50a)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -94,7 +94,7 @@ def in_window(state: ContactState, as_of: date) -> bool:
     return state.planned.window_first <= as_of <= state.planned.window_last
 
 
-# ------------------------------------------------------------------------------ R-50a: which requests are of this course
+# ----------------------------------------------------------------------------- R-50a: which requests are of this course
 
 
 def of_course(arranged: Iterable[ArrangedContact], course_part: str, anchor: date) -> tuple[ArrangedContact, ...]:

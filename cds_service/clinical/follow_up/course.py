@@ -48,7 +48,7 @@ class Course:
 
     @property
     def is_adequate(self) -> bool:
-        """R-48: 1000 mg or the weight ceiling, the latter as we draft it (R-32a): a few mg short is no smaller course."""
+        """R-48: 1000 mg or the weight ceiling as we draft it (R-32a): a few mg short is no smaller course."""
         return self.least_mg >= self.ceiling_mg
 
     @property
@@ -89,8 +89,7 @@ def find_course(case: Case) -> Course | None:
 
 def find_order(facts: PatientFacts, course: Course) -> str | None:
     """The order that the first dose was given for, if its record names one: it gives the course its identifier."""
-    known = {reference for dose in course.doses[:1] for reference in dose.references}
-    named = sorted(
-        local_reference(order) for record in facts.dose_records if record.reference in known for order in record.refers_to
-    )
+    first = course.doses[0].references
+    records = [record for record in facts.dose_records if record.reference in first]
+    named = sorted(local_reference(order) for record in records for order in record.refers_to)
     return next((one for one in named if one.startswith(("MedicationRequest/", "ServiceRequest/"))), None)

@@ -2,24 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
 
 from cds_service.clinical import doses
 from cds_service.clinical.case import Case
-from cds_service.clinical.follow_up.contacts import FINAL_STATUS
 from cds_service.clinical.follow_up.course import FINAL_FROM_DAY, PROVISIONAL_FROM_DAY, REPEAT_FROM_DAY, Course
-from cds_service.clinical.interval import Interval
+from cds_service.clinical.follow_up.repletion import find_deficits, is_drawn_since
 from cds_service.clinical.model import SeverityTotal, Used
-from cds_service.clinical.reading import SetAsideKind, show_result
 from cds_service.clinical.response import LEAST_FALL, Response, ResponseRecord, assess_response, classify, name_band
-from cds_service.clinical.zones import FERRITIN_ZONES, TSAT_ZONES
 
 # R-48, days since day 0.
 EARLY_FROM_DAY = 8
 INTERIM_FROM_DAY = 21
 INTERIM_SCORE_FROM_DAY = 19  # the week-3 window opens (R-45)
-HEMOGLOBIN_REPLETE = Interval.at_least(Decimal("12.5"))  # R-29a, R-48
 
 
 class Stage(StrEnum):
@@ -112,18 +108,26 @@ NO_BASELINE = (
 
 def _compare(baseline: SeverityTotal, latest: SeverityTotal) -> str:
     fall = baseline.total - latest.total
-    change = f"fell by {doses.plain(fall)}" if fall > 0 else f"rose by {doses.plain(-fall)}" if fall < 0 else "is the same"
-    share = f" ({fall * 100 / baseline.total:.0f} %)" if fall > 0 else ""
-    return (
-        f"The severity total {change} points{share}: {doses.plain(baseline.total)} before the course, "
-        f"{doses.plain(latest.total)} on {latest.day}."
-    ).replace("is the same points", "is the same")
+    values = f"{doses.plain(baseline.total)} before the course, {doses.plain(latest.total)} on {latest.day}"
+    if fall == 0:
+        return f"The severity total is the same: {values}."
+    change = f"rose by {_points(-fall)}" if fall < 0 else f"fell by {_points(fall)} ({_percent(fall, baseline)} %)"
+    return f"The severity total {change}: {values}."
+
+
+def _percent(fall: Decimal, baseline: SeverityTotal) -> Decimal:
+    """Rounded down: 39.9 % is not shown as the 40 % of a response."""
+    return (fall * 100 / baseline.total).to_integral_value(ROUND_FLOOR)
+
+
+def _points(count: Decimal) -> str:
+    return "1 point" if count == 1 else f"{doses.plain(count)} points"
 
 
 def _read_early(case: Case, course: Course, record: ResponseRecord, stage: Stage) -> Interpretation:
     latest, baseline = _latest(case, course, EARLY_FROM_DAY), record.baseline
     if latest is None:
-        say: tuple[str, ...] = (f"No severity total since day {EARLY_FROM_DAY}: nothing can be said about the response yet.",)
+        say: tuple[str, ...] = (f"No severity total since day {EARLY_FROM_DAY}: the response cannot be told yet.",)
         return _undecided(stage, "no score yet", say if baseline else (*say, NO_BASELINE), course, record)
     if baseline is None:
         return _undecided(stage, "score without baseline", (NO_BASELINE,), course, record)
@@ -138,14 +142,21 @@ def _read_interim(case: Case, course: Course, record: ResponseRecord) -> Interpr
     latest, baseline = _latest(case, course, INTERIM_SCORE_FROM_DAY), record.baseline
     if latest is None:
         early = _read_early(case, course, record, Stage.INTERIM)
-        say = (*early.say, f"No severity total since day {INTERIM_SCORE_FROM_DAY}: record one for the interim response.")
+        say = (
+            *early.say,
+            f"No severity total since day {INTERIM_SCORE_FROM_DAY}: record one for the interim view.",
+        )
         return _undecided(Stage.INTERIM, "no week-3 score yet", say, course, record)
     if baseline is None:
         return _undecided(Stage.INTERIM, "score without baseline", (NO_BASELINE,), course, record)
     if baseline.total - latest.total < LEAST_FALL:
         say = (_compare(baseline, latest), "No early response (less than 3 points); benefit may come until week 12.")
         return _undecided(Stage.INTERIM, "no early response", say, course, record)
-    words = "40 % or more" if classify(baseline.total, latest.total) is Response.RESPONDER else "3 points or more, below 40 %"
+    words = (
+        "40 % or more"
+        if classify(baseline.total, latest.total) is Response.RESPONDER
+        else "3 points or more, below 40 %"
+    )
     say = (_compare(baseline, latest), f"Interim response: {words}.")
     return _undecided(Stage.INTERIM, "interim response", say, course, record)
 
@@ -190,8 +201,8 @@ def _read_final(case: Case, course: Course, record: ResponseRecord) -> Interpret
     elif record.response is Response.NONE and unmet:
         headline = "incompletely repleted"
         say = (
-            f"Not improved and incompletely repleted: {', '.join(unmet)}. That is a reason to look for iron loss and for "
-            "an amount that was too small before concluding anything about the drug.",
+            f"Not improved and incompletely repleted: {', '.join(unmet)}.",
+            "Consider iron loss or too small an amount before concluding anything about the drug.",
         )
     else:
         headline = str(record.response)
@@ -212,51 +223,10 @@ def _read_final(case: Case, course: Course, record: ResponseRecord) -> Interpret
     )
 
 
-def is_drawn_since(case: Case, course: Course) -> bool:
-    """A ferritin that can be read was drawn after this course, however long ago."""
-    return find_latest_draw(case, course) is not None
-
-
-def find_latest_draw(case: Case, course: Course) -> date | None:
-    drawn = [
-        one.day.last
-        for one in case.facts.results.get("ferritin", ())
-        if one.status in FINAL_STATUS and one.value and one.day
-        and course.readable_from <= one.day.first and one.day.last <= case.as_of
-    ]  # fmt: skip
-    return max(drawn, default=None)
-
-
-def find_deficits(case: Case, course: Course) -> tuple[tuple[str, ...], tuple[Used, ...]]:
-    """R-48: what shows that iron is still lacking: ferritin 75 or less, TSAT below 20, hemoglobin below 12.5."""
-    found, used = [], []
-    for reading, zone, name in ((case.ferritin, FERRITIN_ZONES[0], "ferritin"), (case.tsat, TSAT_ZONES[0], "TSAT")):
-        if reading.is_in(zone):
-            found.append(f"{name} {reading.shown} ({reading.day})")
-            used.append(reading.used)
-    blood = case.hemoglobin
-    is_after = blood.day is not None and blood.day >= course.readable_from
-    if blood.is_usable and is_after and blood.value.cut(HEMOGLOBIN_REPLETE) is None:
-        found.append(f"hemoglobin {blood.shown} ({blood.day})")
-        used.append(blood.used)
-    return tuple(found), tuple(used)
-
-
-# ------------------------------------------------------------------------------------------------- words around it
-
-
-def name_blackout(case: Case) -> tuple[str, ...]:
-    """R-09, R-48: a ferritin or TSAT drawn too soon after iron is named as what it is: not interpretable."""
-    lines = []
-    for name, reading in (("Ferritin", case.ferritin), ("TSAT", case.tsat)):
-        for one in reading.set_aside:
-            if one.kind is SetAsideKind.BLACKOUT:
-                lines.append(f"{name} {show_result(one.result)} {one.why}.")
-    return tuple(lines[:2])
-
-
 def describe_latest_score(case: Case) -> str:
     """`Latest severity total 24 (severe, 2026-03-02)`."""
     known = [one for one in case.facts.severity if one.day and one.day.last <= case.as_of]
     latest = max(known, key=lambda one: (_day(one), -one.total, one.reference), default=None)
-    return f"Latest severity total {doses.plain(latest.total)} ({name_band(latest.total)}, {latest.day})" if latest else ""
+    return (
+        f"Latest severity total {doses.plain(latest.total)} ({name_band(latest.total)}, {latest.day})" if latest else ""
+    )

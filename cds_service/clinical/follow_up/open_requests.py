@@ -62,7 +62,7 @@ def find_move(mine: Sequence[ArrangedContact], planned: Sequence[Planned], ancho
     return Move(tuple(old), kept)
 
 
-# ------------------------------------------------------------------------------- R-50, R-50a: nothing to follow any more
+# ------------------------------------------------------------------------------ R-50, R-50a: nothing to follow any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def find_leftovers(
     *,
     latest_dose: date | None,
 ) -> tuple[Leftover, ...]:
-    """Open requests that are not of the course followed up; `called_off_courses` are course parts of orders called off."""
+    """Open requests that are not of the course followed up; `called_off_courses`: course parts of orders called off."""
     others = [one for one in facts.arranged if one not in mine and is_open(one)]
     if not others:
         return ()
@@ -103,12 +103,9 @@ def _is_called_off(facts: PatientFacts, one: ArrangedContact, courses: Collectio
         return False
     if one.course in courses:
         return True
-    days = [order.planned[-1] if order.planned else order.authored for order in facts.idle_orders if _is_off(order.status)]
+    off = [order for order in facts.idle_orders if order.status in CALLED_OFF]
+    days = [order.planned[-1] if order.planned else order.authored for order in off]
     return _is_near_any(one, [*days, *(record.day for record in facts.not_given)])
-
-
-def _is_off(status: str | None) -> bool:
-    return status in CALLED_OFF
 
 
 def _is_near_any(one: ArrangedContact, days: Iterable[Day | None]) -> bool:

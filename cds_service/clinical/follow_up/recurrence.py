@@ -58,7 +58,10 @@ def _check_repeat(case: Case, course: Course, record: ResponseRecord) -> list[tu
     return [
         (course.days >= REPEAT_FROM_DAY, f"84 days since the latest dose ({course.repeat_from})"),
         (is_responder, f"documented response to the course ({record.response})"),
-        (record.has_returned, "symptoms have returned (total of the last 30 days 15 or more, 5 or more above the best)"),
+        (
+            record.has_returned,
+            "symptoms have returned (total of the last 30 days 15 or more, 5 above the best)",
+        ),
         _check("ferritin below 300 ng/mL", case.ferritin.is_in(BELOW_CEILING), case.ferritin.shown),
         _check("TSAT below 45 %", case.tsat.is_in(BELOW_OVERLOAD), case.tsat.shown),
     ]
@@ -82,8 +85,8 @@ def _repeat_line(course: Course, record: ResponseRecord, *, is_open: bool) -> tu
 # ---------------------------------------------------------------------------------------------- phosphate
 
 AFTER_CARBOXYMALTOSE = (
-    "After ferric carboxymaltose phosphate can stay low for weeks (below 2.0 mg/dL by day 35 in about 74 to 75 %): with "
-    "new weakness, bone pain or worsening fatigue consider measuring it."
+    "After ferric carboxymaltose phosphate can stay low for weeks (below 2.0 mg/dL by day 35 in about 74 to 75 %): "
+    "with new weakness, bone pain or worsening fatigue consider measuring it."
 )
 
 

@@ -9,9 +9,10 @@ from cds_service.clinical.case import Case
 from cds_service.clinical.follow_up.candidate import Candidate, Refusal, find_candidate, lacks_iron_studies
 from cds_service.clinical.follow_up.contacts import ContactState, find_states, in_window, is_six_monthly, of_course
 from cds_service.clinical.follow_up.course import PROVISIONAL_FROM_DAY, Course, find_course, find_order, open_chart
-from cds_service.clinical.follow_up.interpretation import Interpretation, find_latest_draw, interpret
+from cds_service.clinical.follow_up.interpretation import Interpretation, interpret
 from cds_service.clinical.follow_up.open_requests import CALLED_OFF, Leftover, Move, find_leftovers, find_move
 from cds_service.clinical.follow_up.recurrence import Recurrence, assess_recurrence
+from cds_service.clinical.follow_up.repletion import find_latest_draw
 from cds_service.clinical.model import ArrangedContact, PatientFacts
 from cds_service.clinical.response import RESPONSE_TO_DAY
 from cds_service.clinical.rules.scope import find_rls, is_adult
@@ -42,7 +43,9 @@ class Question:
     ordered_tests: frozenset[str] = frozenset()
     offers_candidate: bool = True
     offers_iron_studies: bool = True
-    overrides: Mapping[str, date] = field(default_factory=dict)  # topic -> day of the latest override with a coded reason
+    overrides: Mapping[str, date] = field(
+        default_factory=dict
+    )  # topic -> day of the latest override with a coded reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class View:
 
 
 def is_in_scope(facts: PatientFacts, as_of: date) -> bool:
-    """R-50c: adults with RLS (R-02, R-03). Only patient and conditions are read for it; an age not known is no adult."""
+    """R-50c: adults with RLS (R-02, R-03). Reads patient and conditions only; an age not known is no adult."""
     if facts.is_deceased or not find_rls(facts.conditions):
         return False
     return is_adult(facts.birth, as_of) is True
