@@ -1,7 +1,8 @@
 # The service alone, as an unprivileged user. It writes nothing outside /data and /tmp, so it runs on a read-only root:
 #   docker build -t iv-iron-rls-cds .
-#   docker run --read-only --tmpfs /tmp -v cds-data:/data -v ./clients.json:/clients.json:ro -p 8000:8000 \
-#     -e CDS_CLIENTS=/clients.json -e CDS_PUBLIC_URL=https://cds.example.org iv-iron-rls-cds
+#   docker run --read-only --tmpfs /tmp -v cds-data:/data -v ./clients.toml:/clients.toml:ro -p 8000:8000 \
+#     -e CDS_CLIENTS=/clients.toml -e CDS_PUBLIC_URL=https://cds.example.org iv-iron-rls-cds
+# The same with `migrate` at its end, once before the first start and after each upgrade, makes the tables.
 # For a demo: -e CDS_DEMO=anywhere instead of a client registry.
 
 FROM python:3.13-slim AS build
@@ -29,4 +30,5 @@ VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=3s --start-period=15s \
   CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ['CDS_PORT']}/livez\", timeout=2)"]
-CMD ["cds-service", "serve"]
+ENTRYPOINT ["cds-service"]
+CMD ["serve"]

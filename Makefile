@@ -33,8 +33,8 @@ help:
 	@echo 'make fixtures  write the synthetic fixtures and the tables of the READMEs anew'
 	@echo 'make nudge     nudge every clinical number: a test has to notice; slow'
 	@echo 'make mutation  mutate the clinical rules; slow'
-	@echo 'make fuzz      random and hostile requests against a running service; slow'
-	@echo 'make soak      a long steady load; slow'
+	@$(if $(wildcard tests/load/fuzz.py),echo 'make fuzz      random and hostile requests against a running service; slow',true)
+	@$(if $(wildcard tests/load/soak.py),echo 'make soak      a long steady load; slow',true)
 	@echo 'make clean     remove environments, caches and reports'
 
 run: $(VENV)/.has-run

@@ -21,6 +21,7 @@ from cds_service.operations import Log, build_health, build_log
 from cds_service.routes import ENTRY, build_routes, register_errors, render_error
 from cds_service.settings import Settings, is_loopback, load_settings
 from cds_service.store import Store, StoreDown, is_migrated, open_database
+from cds_service.web.pages import build_pages
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -44,7 +45,7 @@ def create_app(
     log = log or build_log(settings.log_level)
     engine = services.build_engine(settings)
     clients = _load_clients(settings, log)
-    store, is_recording = _open_store(settings, log)
+    store, is_recording = _open_store(settings, log, clock)
 
     def today(zone: tzinfo | None = settings.zone) -> date:
         return clock().astimezone(zone).date()  # R-08a: the calendar day of the site; None is this machine's zone
@@ -64,6 +65,7 @@ def create_app(
     desk = Desk(engine, settings, admit, store if is_recording else None, clock, today)
     app.register_blueprint(build_routes(engine, settings, desk))
     app.register_blueprint(build_knowledge(engine, settings))
+    app.register_blueprint(build_pages(engine, is_demo=settings.is_demo))
     if settings.is_demo:
         app.register_blueprint(build_demo(settings, today))
     app.register_blueprint(build_health(lambda: bool(engine.services) and (clients is None or store.is_up())))
@@ -77,7 +79,7 @@ def _load_clients(settings: Settings, log: Log) -> Clients | None:
     return None if path is None else Clients(lambda: load_registry(path, settings), log)
 
 
-def _open_store(settings: Settings, log: Log) -> tuple[Store, bool]:
+def _open_store(settings: Settings, log: Log, clock: Callable[[], datetime]) -> tuple[Store, bool]:
     """The store, and whether calls are recorded: a demo works without a database."""
 
     def report(event: str, kind: str, lost: int) -> None:
@@ -94,7 +96,7 @@ def _open_store(settings: Settings, log: Log) -> tuple[Store, bool]:
             raise ConfigurationError("CDS_DATABASE_URL: the tables are missing or old; run `cds-service migrate` once")
         if not is_ready:
             log.warning("calls and feedback are not kept: run `cds-service migrate`", setting="CDS_DATABASE_URL")
-    return Store(engine, settings.record_queue, report), is_ready or not settings.is_demo
+    return Store(engine, settings.record_queue, report, lambda: clock().timestamp()), is_ready or not settings.is_demo
 
 
 def _surround(inner: "WSGIApplication", settings: Settings, log: Log, clients: Clients | None) -> "WSGIApplication":

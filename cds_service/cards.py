@@ -86,7 +86,7 @@ def render_cards(shop: Shop, profile: Profile, chart: Chart, decisions: Sequence
         schedule = Schedule.of(shop, chart, decision)
         cards.append(_recommendation(shop, profile, chart, decision, schedule, names_order=len(decisions) > 1))
         ingredient = decision.case.order.ingredient
-        if schedule and schedule.missing and ingredient not in scheduled:
+        if schedule and schedule.has_offer and ingredient not in scheduled:
             scheduled.add(ingredient)
             cards.append(render_reassessment(shop, profile, decision, schedule))
     return _limited(cards, profile.card_limit)

@@ -25,6 +25,7 @@ from cds_service.clinical.follow_up.repletion import name_blackout
 from cds_service.clinical.follow_up.view import Followed, Topic, View
 from cds_service.clinical.model import Citation
 from cds_service.clinical.schedule import DAY_8, WEEK_3
+from cds_service.clinical.specimen_time import BLACKOUT_DAYS
 from cds_service.follow_up_suggestions import (
     Desktop,
     list_requests,
@@ -35,6 +36,7 @@ from cds_service.follow_up_suggestions import (
     suggest_move,
     suggest_order,
 )
+from cds_service.moved_requests import BY_HAND
 
 _REASONS = ("action-completed", "wrong-time-workflow", "patient-ineligible", "patient-refuses")
 _CANDIDATE_REASONS = ("patient-ineligible", "prefers-alternative", "patient-refuses", "risk-benefit-ratio")
@@ -179,7 +181,7 @@ def _due(desktop: Desktop, view: View) -> Rendered:
     is_reviewed = bool({Topic.RESPONSE, Topic.RECURRENCE} & set(view.topics))  # then the other card says it
     parts = [
         _basis(followed),
-        section(f"In this contact ({planned.contact.title}, {describe_state(lead)})", _texts(planned.contact.tasks)),
+        section(f"In this contact ({planned.contact.title}, {describe_state(lead)})", _tasks(followed, lead)),
         "" if is_reviewed else _response(followed),
         section("RLS drugs", [REVIEW_DRUGS] if has_safety_questions else []),
         "" if is_reviewed else _not_yet(view, followed),
@@ -191,6 +193,12 @@ def _due(desktop: Desktop, view: View) -> Rendered:
     citation = T1 if has_safety_questions else A2
     card = _card(desktop.shop, Topic.DUE, summary, parts, citation)
     return card, suggest_contact(desktop, view, followed, lead)
+
+
+def _tasks(followed: Followed, lead: ContactState) -> list[str]:
+    """Overdue early contacts no longer forbid a ferritin once it can be read (R-09)."""
+    is_readable = followed.course.days >= BLACKOUT_DAYS
+    return _texts([task for task in lead.planned.contact.tasks if not (is_readable and task.startswith("No ferritin"))])
 
 
 def find_lead(wanted: Sequence[ContactState]) -> ContactState:
@@ -312,7 +320,7 @@ def _add_requests(desktop: Desktop, view: View, card: Json, suggestions: list[Js
     move = view.followed.move if view.followed else None
     if view.followed is not None and move is not None:
         suggestions += suggest_move(desktop, view, move)
-        by_hand = "" if desktop.profile.deletes else " Please cancel the old ones by hand."
+        by_hand = "" if desktop.profile.deletes else f" {BY_HAND}"
         parts.append(
             f"Reassessments counted from another day than {view.followed.course.anchor.isoformat()} are open: "
             f"{list_requests(move.old)}.{by_hand}"

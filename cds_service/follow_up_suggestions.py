@@ -14,19 +14,19 @@ from cds_service.card_parts import (
     Profile,
     Shop,
     create_action,
-    delete_action,
     listed,
     rls_reference,
 )
 from cds_service.clinical import doses
 from cds_service.clinical.follow_up.candidate import Candidate
 from cds_service.clinical.follow_up.contacts import ContactState, State
-from cds_service.clinical.follow_up.open_requests import Leftover, Move, can_be_deleted
+from cds_service.clinical.follow_up.open_requests import Leftover, Move
 from cds_service.clinical.follow_up.view import Followed, View
 from cds_service.clinical.model import ArrangedContact, Ingredient
 from cds_service.clinical.schedule import Planned
 from cds_service.fhir import orders
 from cds_service.fhir.orders import CourseRef
+from cds_service.moved_requests import MOVE_LABEL, delete_actions, describe_window, move_actions, name_request
 
 IRON_STUDIES = ("ferritin", "iron-panel", "cbc")  # R-26
 _NO_COURSE = "unasked"  # stands for the course in identifiers of tests offered without one
@@ -116,41 +116,12 @@ def _test_actions(
     ]
 
 
-def describe_window(planned: Planned) -> str:
-    return (
-        f"target {planned.target.isoformat()}, window {planned.window_first.isoformat()} to "
-        f"{planned.window_last.isoformat()}. {' '.join(planned.contact.tasks)}"
-    )
-
-
 # ------------------------------------------------------------------------------------------ requests that do not fit
 
 
 def suggest_move(desktop: Desktop, view: View, move: Move) -> list[Json]:
-    """R-50b: the moved contacts under the same identifiers; the open old ones deleted where the client takes that."""
-    course, profile = course_ref(desktop, view), desktop.profile
-    actions = []
-    for planned in move.planned:
-        resource = orders.contact_resource(
-            profile.follow_up, desktop.shop.codes, course, planned, describe_window(planned)
-        )
-        actions.append(create_action(f"Reassessment {planned.contact.title}, {planned.target.isoformat()}", resource))
-        tests = sorted(
-            {one.test for one in move.old if one.contact == planned.contact.id and one.test in TEST_NAMES} - {None}
-        )
-        actions += [
-            create_action(
-                f"Order {TEST_NAMES[test]} for {planned.target.isoformat()}",
-                orders.laboratory_request(
-                    desktop.shop.codes, course, planned.contact.id, test, planned.target, SPECIMEN_NOTE
-                ),
-            )
-            for test in tests
-            if test in TEST_NAMES
-        ]
-    if profile.deletes:
-        actions += delete_actions(move.old)
-    return suggestion("Move the reassessments to the day of the infusion", actions)
+    """R-50b."""
+    return suggestion(MOVE_LABEL, move_actions(desktop.shop, desktop.profile, course_ref(desktop, view), move))
 
 
 def suggest_deletions(desktop: Desktop, leftovers: Sequence[Leftover]) -> list[Json]:
@@ -159,16 +130,6 @@ def suggest_deletions(desktop: Desktop, leftovers: Sequence[Leftover]) -> list[J
         return []
     actions = [action for leftover in leftovers for action in delete_actions(leftover.requests)]
     return suggestion("Cancel reassessments that no longer apply", actions)
-
-
-def delete_actions(requests: Sequence[ArrangedContact]) -> list[Json]:
-    return [delete_action(f"Cancel {name_request(one)}", one.reference) for one in requests if can_be_deleted(one)]
-
-
-def name_request(one: ArrangedContact) -> str:
-    """`day-8 (2026-03-18)`, of a test `week-8-labs ferritin (2026-05-05)`."""
-    what = f"{one.contact} {one.test}" if one.test else one.contact
-    return f"{what} ({one.due.isoformat() if one.due else 'undated'})"
 
 
 def list_requests(requests: Sequence[ArrangedContact]) -> str:

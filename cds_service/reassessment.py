@@ -25,14 +25,17 @@ from cds_service.card_parts import (
     source_of,
 )
 from cds_service.clinical import doses
+from cds_service.clinical.case import Case
 from cds_service.clinical.citations import A1
 from cds_service.clinical.decision import Decision
 from cds_service.clinical.expectations import WHAT_TO_EXPECT
+from cds_service.clinical.follow_up.open_requests import Move, find_move
 from cds_service.clinical.model import ArrangedContact
 from cds_service.clinical.schedule import Planned, implied_anchors, plan
 from cds_service.clinical.windows import SAME_COURSE_DAYS
 from cds_service.fhir import orders
 from cds_service.fhir.orders import CourseRef
+from cds_service.moved_requests import MAY_BE_MOVED, MOVE_LABEL, move_actions, name_request
 
 _SCHEDULE_REASONS = (
     "action-completed",
@@ -53,6 +56,12 @@ class Schedule:
     missing: tuple[Planned, ...]
     arranged_tests: frozenset[str]  # "<contact>.<test>"
     note: str
+    move: Move | None = None  # R-50b
+
+    @property
+    def has_offer(self) -> bool:
+        """Something is still to be arranged, or to be moved (R-50, R-50b)."""
+        return bool(self.missing or self.move)
 
     @classmethod
     def of(cls, shop: Shop, chart: Chart, decision: Decision) -> "Schedule | None":
@@ -78,6 +87,7 @@ class Schedule:
             one for one in case.facts.arranged if one not in mine and one.test is None and one.status not in CLOSED
         ]
         tests = frozenset(f"{one.contact}.{one.test}" for one in mine if one.test)
+        move = find_move(mine, planned, anchor, case.as_of) if _is_anchor_sure(case) else None
         return cls(
             ours,
             anchor,
@@ -85,7 +95,8 @@ class Schedule:
             planned,
             missing,
             tests,
-            _schedule_note(missing, mine, others),
+            _schedule_note(missing, mine, others, move),
+            move,
         )
 
 
@@ -98,6 +109,15 @@ CLOSED = (
     "fulfilled",
     "noshow",
 )
+
+
+def _is_anchor_sure(case: Case) -> bool:
+    """Whether day 0 is a reason to move what is arranged.
+
+    It is not without a planned date, when it is only the day of the call, nor beside orders of another course.
+    """
+    mates = {case.order.reference, *(mate.reference for mate in doses.course_mates(case))}
+    return bool(doses.upcoming_dates(case.order, case.as_of)) and all(one.reference in mates for one in case.session)
 
 
 def _their_course(mine: Sequence[ArrangedContact], ours: str) -> str:
@@ -118,9 +138,13 @@ def _schedule_note(
     missing: Sequence[Planned],
     mine: Sequence[ArrangedContact],
     others: Sequence[ArrangedContact],
+    move: Move | None,
 ) -> str:
     notes = []
-    if mine and not missing:
+    if move:
+        when = listed(sorted(name_request(one) for one in move.old))
+        notes.append(f"Reassessments counted from another day are open: {when}. {MAY_BE_MOVED}")
+    elif mine and not missing:
         notes.append("Follow-up of this course is arranged.")
     if others:
         when = listed(sorted({f"{one.contact} ({one.due.isoformat() if one.due else 'undated'})" for one in others}))
@@ -129,10 +153,12 @@ def _schedule_note(
 
 
 def render_reassessment(shop: Shop, profile: Profile, decision: Decision, schedule: Schedule) -> Json:
-    targets = ", ".join(f"{one.contact.title} {one.target.isoformat()}" for one in schedule.missing)
+    moved = schedule.move.planned if schedule.move else ()
+    targets = ", ".join(f"{one.contact.title} {one.target.isoformat()}" for one in (*moved, *schedule.missing))
+    verb = "Move" if schedule.move else "Schedule"
     card: Json = {
         "uuid": str(uuid4()),
-        "summary": _fit(f"Schedule RLS reassessment after {product_name(decision).lower()}: {targets}"),
+        "summary": _fit(f"{verb} RLS reassessment after {product_name(decision).lower()}: {targets}"),
         "indicator": "info",
         "detail": _reassessment_detail(shop, decision, schedule),
         "source": source_of(shop, A1, "reassessment"),
@@ -164,7 +190,8 @@ def _reassessment_detail(shop: Shop, decision: Decision, schedule: Schedule) -> 
         if schedule.is_provisional
         else "."
     )
-    contacts = [md.text(f"{one.contact.title}: {_contact_note(one)}") for one in schedule.missing]
+    moved = schedule.move.planned if schedule.move else ()
+    contacts = [md.text(f"{one.contact.title}: {_contact_note(one)}") for one in (*moved, *schedule.missing)]
     parts = [
         basis,
         section("Contacts", contacts),
@@ -211,12 +238,14 @@ def _schedule_suggestion(shop: Shop, profile: Profile, decision: Decision, sched
                         request,
                     )
                 )
+    if schedule.move:
+        actions += move_actions(shop, profile, schedule.course, schedule.move)
     count = len(schedule.missing)
     label = (
         "Schedule all reassessments" if count == len(schedule.planned) else f"Schedule {count} missing reassessments"
     )
     return {
-        "label": label,
+        "label": MOVE_LABEL if schedule.move else label,
         "uuid": str(uuid4()),
         "isRecommended": True,
         "actions": actions,

@@ -6,10 +6,9 @@ import http.client
 import logging
 import os
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from flask import Flask
 from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import (
@@ -33,6 +32,9 @@ from cds_service.errors import (
 )
 from cds_service.operations import ForeignRecords, Log, build_log
 from cds_service.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 KEEP_ALIVE_SECONDS = 75  # longer than the idle time of common load balancers, so that they are the ones to close
 # A call leaves no reference cycles behind to speak of, and the collector costs more than the parsing on large bodies.
@@ -85,7 +87,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         if clients is not None:
             clients.reload()
 
-    def load(self) -> Flask:
+    def load(self) -> "WSGIApplication":
         app = create_app(self.settings, log=self.log)
         gc.collect()
         gc.freeze()

@@ -33,7 +33,7 @@ from cds_service.follow_up_suggestions import Desktop
 from cds_service.follow_up_trace import render_view_trace
 from cds_service.hooks import PATIENT_VIEW, DraftOrder, HookRequest
 from cds_service.settings import Settings
-from cds_service.trace import EXTENSION, render_trace
+from cds_service.trace import EXTENSION, present, render_trace
 
 Json = dict[str, Any]
 
@@ -210,7 +210,7 @@ def answer_view(
         ),
     )
     cards = render_follow_up(desktop, view)
-    traced = {**_trace(engine, settled, ()), "followUp": render_view_trace(view)}
+    traced = {**_trace(engine, settled, ()), "followUp": present(render_view_trace(view))}
     extension = {EXTENSION: traced} if profile.trace and (cards or view.suppressed) else None
     outcome = "cards" if cards else NOTHING.outcome
     return Reply(cards, extension, outcome, suppressed=tuple(str(topic) for topic in view.suppressed))
@@ -394,14 +394,16 @@ def _reply(
 def _trace(engine: Engine, settled: Mapping[str, Settled], decisions: Sequence[Decision]) -> Json:
     stamp = engine.shop.stamp
     shown = [decision for decision in decisions if decision.conclusion is not Conclusion.OUT_OF_SCOPE]
-    return {
-        "knowledge": {
-            "version": stamp.version,
-            "date": stamp.date,
-            "digest": stamp.digest,
-            "review": stamp.review,
-        },
-        "prefetch": {key: str(one.state) for key, one in settled.items()},
-        "notObtained": {key: one.why for key, one in settled.items() if one.why},
-        "orders": [render_trace(decision) for decision in shown],
-    }
+    return present(
+        {
+            "knowledge": {
+                "version": stamp.version,
+                "date": stamp.date,
+                "digest": stamp.digest,
+                "review": stamp.review,
+            },
+            "prefetch": {key: str(one.state) for key, one in settled.items()},
+            "notObtained": {key: one.why for key, one in settled.items() if one.why},
+            "orders": [render_trace(decision) for decision in shown],
+        }
+    )

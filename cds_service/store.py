@@ -277,7 +277,8 @@ Report = Callable[[str, str, int], None]  # (what happened, kind of failure, how
 class Store:
     """One per worker process, made before the fork: connections and the writing thread appear on first use."""
 
-    def __init__(self, engine: Engine, queue_size: int, report: Report) -> None:
+    def __init__(self, engine: Engine, queue_size: int, report: Report, now: Callable[[], float]) -> None:
+        """`now` gives seconds since 1970: the clock by which tokens are judged must also be that of forgetting them."""
         self.engine = engine
         insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
         # The row comes back if it was put in: drivers count differently. Built once: it costs more than the insert.
@@ -285,6 +286,7 @@ class Store:
         self._keep = insert(feedback).on_conflict_do_nothing().returning(feedback.c.digest)
         self._queue: Queue[CallRow | None] = Queue(queue_size)
         self._report = report
+        self._now = now
         self._lock = threading.Lock()
         self._writer: threading.Thread | None = None
         self._cleared = 0.0
@@ -400,7 +402,7 @@ class Store:
             self._lose(len(batch), _kind(wrong))
 
     def _clear_tokens(self) -> None:
-        now = datetime.now(UTC).timestamp()
+        now = self._now()
         if now < self._cleared + PURGE_EVERY:
             return
         self._cleared = now

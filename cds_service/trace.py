@@ -18,19 +18,38 @@ def render_trace(decision: Decision) -> Json:
     """One order's trace. Rules that said nothing carry only id, outcome and reason; citations are given by id."""
     case = decision.case
     order = case.order
-    return {
-        "order": order.reference,
-        "conclusion": str(decision.conclusion),
-        "rules": [_render_step(step) for step in decision.steps],
-        "values": [
-            _render_reading(reading) for reading in (case.ferritin, case.tsat, case.hemoglobin) if reading.is_usable
-        ],
-        "setAside": [
-            _render_set_aside(reading) for reading in (case.ferritin, case.tsat, case.hemoglobin) if reading.set_aside
-        ],
-        "gaps": [{"reference": gap.reference, "why": gap.why} for gap in case.facts.gaps],
-        "unavailable": dict(case.facts.unavailable),
-    }
+    return present(
+        {
+            "order": order.reference,
+            "conclusion": str(decision.conclusion),
+            "rules": [_render_step(step) for step in decision.steps],
+            "values": [
+                _render_reading(reading) for reading in (case.ferritin, case.tsat, case.hemoglobin) if reading.is_usable
+            ],
+            "setAside": [
+                _render_set_aside(reading)
+                for reading in (case.ferritin, case.tsat, case.hemoglobin)
+                if reading.set_aside
+            ],
+            "gaps": [{"reference": gap.reference, "why": gap.why} for gap in case.facts.gaps],
+            "unavailable": dict(case.facts.unavailable),
+        }
+    )
+
+
+def present(members: Json) -> Json:
+    """Members without content are left out, at every depth (CH-004, CH-005); false and 0 are content."""
+    kept = {name: _filled(value) for name, value in members.items()}
+    return {name: value for name, value in kept.items() if value not in _NOTHING}
+
+
+_NOTHING: tuple[Any, ...] = (None, "", [], {}, ())
+
+
+def _filled(value: Any) -> Any:
+    if isinstance(value, dict):
+        return present(value)
+    return [_filled(one) for one in value] if isinstance(value, list) else value
 
 
 _quiet: dict[tuple[str, str], msgspec.Raw] = {}  # encoded steps of rules that had nothing to say, by rule and reason
@@ -57,7 +76,7 @@ def _render_quiet(rule: Rule, outcome: str, because: str) -> msgspec.Raw:
     encoded = _quiet.get(key)
     if encoded is None:
         encoded = msgspec.Raw(
-            msgspec.json.encode({**_render_rule(rule), "outcome": outcome, "because": unquote(because)})
+            msgspec.json.encode(present({**_render_rule(rule), "outcome": outcome, "because": unquote(because)}))
         )
         if len(_quiet) < _MOST_QUIET and not _holds_value(because):
             _quiet[key] = encoded

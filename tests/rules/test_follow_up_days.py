@@ -37,7 +37,7 @@ FORBIDDEN = (
     (range(8), NO_VERDICT + r"|improve|interim|classif|escalat|increase|higher dose"),
     (range(8, 21), NO_VERDICT + r"|interim response|Classification|Provisional"),
     (range(21, 42), NO_VERDICT.replace("no response", r"\bno response") + r"|Classification|Provisional"),
-    (range(42, 56), r"fail|incompletely repleted|Classification:|final classification"),
+    (range(42, 56), r"fail|incompletely repleted|(?<!provisional )classification:|final classification"),
     (range(56, 400), r"fail|Provisional|too early to judge"),
 )
 # What is always said on a day on which a card about the response appears.

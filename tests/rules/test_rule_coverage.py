@@ -16,9 +16,6 @@ TESTS = Path(__file__).parents[1]
 _WRITTEN = re.compile(r"\b(R-\d\d[a-e]?|3\.1)(?![\w])")
 _IN_NAME = re.compile(r"(?:^|_)(r_\d\d[a-e]?|3_1)(?=_|$)")
 
-# Rules of patient-view: they have their own issue.
-PENDING = ("R-48", "R-49", "R-50b", "R-50c", "R-50d")
-
 
 def ids_in_name(name: str) -> set[str]:
     return {found.replace("r_", "R-").replace("3_1", "3.1") for found in _IN_NAME.findall(name)}
@@ -51,16 +48,10 @@ def exercised() -> dict[str, list[str]]:
     return by_rule
 
 
-@pytest.mark.parametrize("rule_id", [entry.id for entry in INDEX if entry.id not in PENDING])
+@pytest.mark.parametrize("rule_id", [entry.id for entry in INDEX])
 def test_every_rule_is_exercised_by_a_test_that_names_it(rule_id: str) -> None:
     named_in = exercised().get(rule_id, [])
     assert named_in, f"no test names {rule_id}"
-
-
-def test_pending_rules_are_rules_of_the_follow_up() -> None:
-    """Nothing that takes part in a decision about an order may wait."""
-    kinds = {entry.id: entry.kind for entry in INDEX}
-    assert {kinds[rule_id] for rule_id in PENDING} == {Kind.FOLLOW_UP}
 
 
 def _base(rule_id: str) -> str:

@@ -66,7 +66,6 @@ def test_ch_165_links_follow_the_public_address_and_are_https_where_that_is() ->
     assert reply["cards"][0]["source"]["topic"]["system"].startswith("https://iron.example/rls/fhir/")
 
 
-@pytest.mark.xfail(reason="the page of rules and sources is not built yet: CDS_CANONICAL/knowledge is 404")
 def test_a_link_of_a_card_leads_to_a_page() -> None:
     client = open_service()
     for url in {link["url"] for link in links(answers()["low-ferritin"])}:

@@ -67,7 +67,6 @@ def test_ch_004_ch_005_ch_007_no_null_no_empty_value_no_blank_text_outside_the_t
     assert wrong == []
 
 
-@pytest.mark.xfail(reason="the trace still says 'none' by empty arrays: members without content are to be left out")
 def test_ch_005_no_member_of_the_trace_is_empty() -> None:
     extension = answers()["low-ferritin"]["extension"]
     assert [path for path, value in values_of(extension) if value in ("", [], {})] == []

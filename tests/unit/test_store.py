@@ -45,7 +45,7 @@ def open_store(url: str, reports: list[tuple[str, str, int]]) -> Iterator[Open]:
     opened: list[Store] = []
 
     def open_one(queue_size: int = 100) -> Store:
-        opened.append(Store(store.open_database(url), queue_size, lambda *report: reports.append(report)))
+        opened.append(Store(store.open_database(url), queue_size, lambda *report: reports.append(report), lambda: 0.0))
         return opened[-1]
 
     yield open_one

@@ -79,7 +79,7 @@ def find_leftovers(
     called_off_courses: Collection[str],
     as_of: date,
     *,
-    latest_dose: date | None,
+    dose_days: Sequence[date],
 ) -> tuple[Leftover, ...]:
     """Open requests that are not of the course followed up; `called_off_courses`: course parts of orders called off."""
     others = [one for one in facts.arranged if one not in mine and is_open(one)]
@@ -87,8 +87,8 @@ def find_leftovers(
         return ()
     called_off = [one for one in others if _is_called_off(facts, one, called_off_courses)]
     rest = [one for one in others if one not in called_off]
-    earlier = [one for one in rest if latest_dose is not None and _is_before(one, latest_dose)]
-    unknown = [one for one in rest if one not in earlier and _is_never_given(facts, one, as_of)]
+    earlier = [one for one in rest if dose_days and _is_before(one, max(dose_days))]
+    unknown = [one for one in rest if one not in earlier and _is_never_given(facts, one, dose_days, as_of)]
     found = (
         Leftover(tuple(called_off), "the order was called off, or the infusion was not given"),
         Leftover(tuple(earlier), "they belong to an earlier course"),
@@ -122,9 +122,11 @@ def _is_before(one: ArrangedContact, latest_dose: date) -> bool:
     return bool(anchors) and max(anchors) < latest_dose - timedelta(days=SAME_COURSE_DAYS)
 
 
-def _is_never_given(facts: PatientFacts, one: ArrangedContact, as_of: date) -> bool:
-    """28 days after the day it is counted from, without dose, open order, or a query that failed."""
+def _is_never_given(facts: PatientFacts, one: ArrangedContact, dose_days: Sequence[date], as_of: date) -> bool:
+    """28 days after the day it is counted from, without dose near it, open order, or a query that failed."""
     if one.due is None or facts.signed_orders or facts.unavailable.keys() & {"iron_administrations", "medications"}:
         return False
     anchors = implied_anchors(one.contact, one.due)
+    if any(abs((anchor - day).days) <= SAME_COURSE_DAYS for anchor in anchors for day in dose_days):
+        return False
     return bool(anchors) and max(anchors) < as_of - timedelta(days=SAME_COURSE_DAYS)

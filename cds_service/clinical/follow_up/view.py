@@ -91,9 +91,9 @@ def view_chart(facts: PatientFacts, question: Question) -> View:
     """Everything that can be said today about a patient in scope."""
     chart = open_chart(facts, question.as_of, question.label)
     followed = _follow(chart, question)
-    latest = chart.doses[-1].day if chart.doses else None
+    days = [dose.day for dose in chart.doses]
     mine = followed.mine if followed else ()
-    leftovers = find_leftovers(facts, mine, _courses_called_off(facts, question), question.as_of, latest_dose=latest)
+    leftovers = find_leftovers(facts, mine, _courses_called_off(facts, question), question.as_of, dose_days=days)
     candidate = find_candidate(facts, chart) if question.offers_candidate else Refusal("switched off for this client")
     studies = (
         lacks_iron_studies(facts, chart, question.ordered_tests)
@@ -122,7 +122,7 @@ def _follow(chart: Case, question: Question) -> Followed | None:
     interpretation = interpret(chart, course)
     return Followed(
         course=course,
-        course_part=next((one.course for one in mine if one.test is None), part),
+        course_part=_their_course(mine, part),
         order=order,
         mine=mine,
         states=states,
@@ -130,6 +130,12 @@ def _follow(chart: Case, question: Question) -> Followed | None:
         recurrence=assess_recurrence(chart, course, interpretation.record),
         move=find_move(mine, [one.planned for one in states], course.anchor, question.as_of),
     )
+
+
+def _their_course(mine: tuple[ArrangedContact, ...], ours: str) -> str:
+    """What is created joins the requests already there, under their course; of several the same one every time."""
+    known = {one.course for one in mine}
+    return min(known) if known and ours not in known else ours
 
 
 def _courses_called_off(facts: PatientFacts, question: Question) -> frozenset[str]:

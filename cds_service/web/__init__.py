@@ -1,0 +1,1 @@
+"""Pages for people: what the service knows, readable without login in both modes."""
