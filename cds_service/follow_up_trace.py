@@ -3,6 +3,8 @@
 from typing import Any
 
 from cds_service.clinical.follow_up.candidate import Candidate
+from cds_service.clinical.follow_up.contacts import ContactState
+from cds_service.clinical.follow_up.interpretation import Interpretation
 from cds_service.clinical.follow_up.view import Followed, View
 from cds_service.clinical.wording import unquote
 
@@ -39,29 +41,8 @@ def _render_course(followed: Followed) -> Json:
             for dose in course.doses
         ],
         "adequate": course.is_adequate,
-        "contacts": [
-            {
-                "rule": one.planned.contact.rule,
-                "contact": one.planned.contact.id,
-                "target": one.planned.target.isoformat(),
-                "state": str(one.state),
-                "arranged": one.is_arranged,
-                "because": one.because,
-            }
-            for one in followed.states
-        ],
-        "interpretation": {
-            "rule": "R-48",
-            "stage": str(interpretation.stage),
-            "headline": interpretation.headline,
-            "says": [unquote(line) for line in (*interpretation.say, *interpretation.not_yet)],
-            "response": str(interpretation.record.response),
-            "because": interpretation.record.because,
-            "values": [
-                {"name": one.name, "value": unquote(one.shown), "reference": one.reference}
-                for one in interpretation.used
-            ],
-        },
+        "contacts": [_render_contact(one) for one in followed.states],
+        "interpretation": _render_interpretation(interpretation),
         "recurrence": {
             "rule": "R-48",
             "returned": followed.recurrence.has_returned,
@@ -69,6 +50,30 @@ def _render_course(followed: Followed) -> Json:
         },
         "move": {"rule": "R-50b", "from": [one.reference for one in move.old]} if move else None,
     }  # fmt: skip
+
+
+def _render_contact(one: ContactState) -> Json:
+    return {
+        "rule": one.planned.contact.rule,
+        "contact": one.planned.contact.id,
+        "target": one.planned.target.isoformat(),
+        "state": str(one.state),
+        "arranged": one.is_arranged,
+        "because": one.because,
+    }
+
+
+def _render_interpretation(interpretation: Interpretation) -> Json:
+    used = interpretation.used
+    return {
+        "rule": "R-48",
+        "stage": str(interpretation.stage),
+        "headline": interpretation.headline,
+        "says": [unquote(line) for line in (*interpretation.say, *interpretation.not_yet)],
+        "response": str(interpretation.record.response),
+        "because": interpretation.record.because,
+        "values": [{"name": one.name, "value": unquote(one.shown), "reference": one.reference} for one in used],
+    }
 
 
 def _render_candidate(view: View) -> Json:

@@ -195,20 +195,29 @@ def answer_view(
     others = {key: query for key, query in service.prefetch.items() if key not in scope_keys}
     settled |= obtain(context, replace(service, prefetch=others), request, errand)
     settled, facts = read_facts(context, settled, request, (), (), errand, medications)
-    desktop = _lay_out(engine, client, context, settled)
-    profile = client.profile
-    view = follow_up.view_chart(
-        facts,
-        follow_up.Question(
-            context.as_of,
-            client.label,
-            partial(orders.course_part, context.patient_id),
-            desktop.ordered_tests,
-            profile.candidate,
-            profile.iron_studies,
-            overrides,
-        ),
+    return _reply_to_view(engine, client, context, settled, facts, overrides)
+
+
+def _reply_to_view(
+    engine: Engine,
+    client: Client,
+    context: ReadContext,
+    settled: Mapping[str, Settled],
+    facts: PatientFacts,
+    overrides: Mapping[str, date],
+) -> Reply:
+    """Cards and trace; what stays away after an override is told, too."""
+    desktop, profile = _lay_out(engine, client, context, settled), client.profile
+    question = follow_up.Question(
+        as_of=context.as_of,
+        label=client.label,
+        name_course=partial(orders.course_part, context.patient_id),
+        ordered_tests=desktop.ordered_tests,
+        offers_candidate=profile.candidate,
+        offers_iron_studies=profile.iron_studies,
+        overrides=overrides,
     )
+    view = follow_up.view_chart(facts, question)
     cards = render_follow_up(desktop, view)
     traced = {**_trace(engine, settled, ()), "followUp": present(render_view_trace(view))}
     extension = {EXTENSION: traced} if profile.trace and (cards or view.suppressed) else None
@@ -343,10 +352,11 @@ def read_facts(
     reasons = errand.read("Condition", _open_reasons(evaluated, facts))
     if not (has_drugs or reasons):
         return settled, facts
-    conditions = settled["conditions"]
-    found = (*conditions.resources, *reasons.values())
-    state = State.SUPPLIED if conditions.is_answered else conditions.state
-    settled = {**settled, "conditions": replace(conditions, state=state, resources=found)}
+    if reasons:
+        known = settled["conditions"]
+        state = State.SUPPLIED if known.is_answered else known.state
+        found = replace(known, state=state, resources=(*known.resources, *reasons.values()))
+        settled = {**settled, "conditions": found}
     return settled, _read_facts(context, settled, request, session, medications)
 
 

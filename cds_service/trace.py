@@ -1,9 +1,11 @@
 """The decision trace: every rule in order with outcome, reason, values, thresholds and citation."""
 
+import sys
 from typing import Any
 
 import msgspec
 
+from cds_service.clinical import rules
 from cds_service.clinical.case import Rule
 from cds_service.clinical.decision import NOT_REACHED, Decision, Step
 from cds_service.clinical.model import Answer, Cap, Line, NotApplicable, Used, Verdict
@@ -52,40 +54,46 @@ def _filled(value: Any) -> Any:
     return [_filled(one) for one in value] if isinstance(value, list) else value
 
 
-_quiet: dict[tuple[str, str], msgspec.Raw] = {}  # encoded steps of rules that had nothing to say, by rule and reason
-_MOST_QUIET = 4096
+def _constant_answers() -> frozenset[int]:
+    """Identities of the "not applicable" answers that stand as constants in the rule modules: no patient is in them."""
+    modules = (vars(module) for name, module in list(sys.modules.items()) if name.startswith(rules.__name__ + "."))
+    return frozenset(id(value) for names in modules for value in names.values() if _is_quiet(value))
+
+
+def _is_quiet(answers: object) -> bool:
+    return isinstance(answers, tuple) and len(answers) == 1 and isinstance(answers[0], NotApplicable)
+
+
+_CONSTANT = _constant_answers()
+_NOT_REACHED = (NotApplicable(NOT_REACHED),)
+_encoded: dict[tuple[str, int], msgspec.Raw] = {}  # steps with a constant answer, by rule and answer
 
 
 def _render_step(step: Step) -> Json | msgspec.Raw:
-    rule = step.rule
-    if not step.answers:
-        return _render_quiet(rule, "not reached", NOT_REACHED)
-    if len(step.answers) == 1 and isinstance(step.answers[0], NotApplicable):
-        return _render_quiet(rule, "not applicable", step.answers[0].because)
+    rule, answers = step.rule, step.answers
+    if not answers:
+        return _render_constant(rule, "not reached", _NOT_REACHED)
+    if _is_quiet(answers):
+        return _render_constant(rule, "not applicable", answers)
     return {
         **_render_rule(rule),
-        "outcome": _outcome(step.answers),
-        "because": " ".join(unquote(answer.because) for answer in step.answers),
-        "says": [said for answer in step.answers for said in _says(answer)],
-        "values": [_render_used(used) for answer in step.answers for used in getattr(answer, "used", ())],
+        "outcome": _outcome(answers),
+        "because": " ".join(unquote(answer.because) for answer in answers),
+        "says": [said for answer in answers for said in _says(answer)],
+        "values": [_render_used(used) for answer in answers for used in getattr(answer, "used", ())],
     }
 
 
-def _render_quiet(rule: Rule, outcome: str, because: str) -> msgspec.Raw:
-    key = (rule.id, because)
-    encoded = _quiet.get(key)
-    if encoded is None:
-        encoded = msgspec.Raw(
-            msgspec.json.encode(present({**_render_rule(rule), "outcome": outcome, "because": unquote(because)}))
-        )
-        if len(_quiet) < _MOST_QUIET and not _holds_value(because):
-            _quiet[key] = encoded
-    return encoded
-
-
-def _holds_value(because: str) -> bool:
-    """Reasons with digits or chart text may hold a patient's value: they are not kept beyond the call."""
-    return any(sign.isdigit() for sign in because) or unquote(because) != because
+def _render_constant(rule: Rule, outcome: str, answers: tuple[Answer, ...]) -> msgspec.Raw:
+    """Encoded once for each rule where the answer is a constant; else for this call only."""
+    key = (rule.id, id(answers))
+    known = _encoded.get(key)
+    if known is None:
+        said = {**_render_rule(rule), "outcome": outcome, "because": unquote(answers[0].because)}
+        known = msgspec.Raw(msgspec.json.encode(present(said)))
+        if answers is _NOT_REACHED or id(answers) in _CONSTANT:
+            _encoded[key] = known
+    return known
 
 
 def _render_rule(rule: Rule) -> Json:

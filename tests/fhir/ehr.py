@@ -217,7 +217,8 @@ def make_call(ehr: Ehr, name: str = "low-ferritin", prefetch: Json | None = None
 
 
 def post(service: FlaskClient, call: Json, **headers: str) -> Any:
-    return service.post("/cds-services/iv-iron-rls", json=call, headers=headers)
+    name = "iv-iron-rls-follow-up" if call["hook"] == "patient-view" else "iv-iron-rls"
+    return service.post(f"/cds-services/{name}", json=call, headers=headers)
 
 
 def masked(reply: Json) -> list[Json]:

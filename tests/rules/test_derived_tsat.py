@@ -92,6 +92,7 @@ def test_r_06_tsat_is_calculated_from_one_specimen(results: list[Result], percen
         assert made.value == Interval.point(Decimal(percent))
         assert note is None or made.note == note
         assert not made.indeterminate
+        assert made.transferrin_based == ("transferrin" in made.note)
 
 
 @pytest.mark.parametrize(

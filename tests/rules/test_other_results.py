@@ -94,6 +94,7 @@ def test_r_27_the_crp_nearest_to_the_ferritin_is_taken(results: list[Result], ex
     [
         pytest.param(span(70, 45), True, id="R-08a all days within 30 days of the ferritin"),
         pytest.param(span(71, 45), False, id="R-08a one day too far"),
+        pytest.param(span(70, 10), True, id="R-08a the whole window"),
     ],
 )
 def test_r_08a_a_partial_date_of_a_crp(partial: Day, is_usable: bool) -> None:
@@ -130,3 +131,10 @@ def test_r_27_a_crp_is_read_beside_a_ferritin_that_only_stops() -> None:
 def test_r_08_phosphate_counts_after_the_latest_fcm_dose(drawn: Day, given: Dose, is_usable: bool) -> None:
     reading = read_phosphate(chart(phosphate("2.2", day=drawn), doses=[given]))
     assert kinds(reading) == ([] if is_usable else [SetAsideKind.SUPERSEDED])
+
+
+def test_r_08_the_latest_fcm_dose_decides() -> None:
+    reading = read_phosphate(chart(phosphate("2.2", days_ago=30), doses=[dose(40), dose(20)]))
+    assert reading.why_missing == (
+        "last phosphate 2026-02-08 was not drawn after the ferric carboxymaltose of 2026-02-18"
+    )

@@ -1,5 +1,7 @@
 """patient-view on the wire: who is answered, what is looked at, which cards, the days of a site (CH-060...CH-062)."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +18,7 @@ from cds_service.settings import load_settings
 from tests.fhir import ehr as fhir
 from tests.replies import REFERENCE, SITUATIONS, ask, mask, open_service, read_request, topics, trace
 from tests.spec.rim import Json, problems, strictly
+from tests.spec.valid_fhir import find_faults
 
 ADDRESS = "/cds-services/iv-iron-rls-follow-up"
 OPENED = [name for name, one in SITUATIONS.items() if one["hook"] == "patient-view"]
@@ -181,14 +184,57 @@ def test_ch_094_from_the_server_the_cards_are_those_of_the_prefetch() -> None:
         assert fhir.masked(fetched) == fhir.masked(sent)
 
 
+# ---------------------------------------------------------------------------------------------- nothing twice (CH-246)
+
+
+def request_for(code: str, status: str, patient: str) -> Json:
+    """A laboratory request of the chart, not one of ours."""
+    coding = [{"system": "http://loinc.org", "code": code}]
+    subject = {"reference": f"Patient/{patient}"}
+    return {
+        "resourceType": "ServiceRequest",
+        "id": "lab",
+        "status": status,
+        "code": {"coding": coding},
+        "subject": subject,
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "offered"), [("active", False), ("draft", False), ("completed", True), ("revoked", True)]
+)
+def test_r_50d_iron_studies_already_ordered_are_not_offered(client: FlaskClient, status: str, offered: bool) -> None:
+    request = opened("never-tested")
+    entry = [{"resource": request_for("2276-4", status, "never-tested")}]
+    request["prefetch"]["follow_up"] = {"resourceType": "Bundle", "type": "searchset", "entry": entry}
+    assert bool(ask(client, request)["cards"]) == offered
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_r_50c_a_total_to_be_filled_in_is_offered_once(is_there: bool) -> None:
+    request = opened("after-day-9")
+    if is_there:
+        course = request["prefetch"]["follow_up"]["entry"][0]["resource"]["identifier"][0]
+        value = f"{course['value'].partition('.')[0]}.day-8.irls-total"
+        waiting = {"resourceType": "Observation", "id": "total", "status": "registered"}
+        named = {**waiting, "identifier": [{"system": course["system"], "value": value}]}
+        request["prefetch"]["rls_severity"]["entry"].append({"resource": named})
+    engine = services.build_engine(load_settings(timezone="UTC"))
+    service = next(one for one in engine.services if one.hook == "patient-view")
+    takes = replace(engine.demo_client, profile=replace(engine.demo_client.profile, severity_observation=True))
+    (card,) = services.answer(engine, service, parse_request(json.dumps(request).encode()), takes, REFERENCE).cards
+    made = [action["resource"] for one in card.get("suggestions", ()) for action in one["actions"]]
+    assert [one["resourceType"] for one in made] == ([] if is_there else ["Observation"])
+    assert [fault for one in made for fault in find_faults(one)] == []
+    assert all("valueQuantity" not in one and one["status"] == "registered" for one in made)
+
+
 # ----------------------------------------------------------------------------------------- overrides (R-50c, R-50d)
 
 
 def test_r_50c_what_stays_away_after_an_override_is_in_the_trace_and_in_the_reply() -> None:
     engine = services.build_engine(load_settings(timezone="UTC"))
     service = next(one for one in engine.services if one.hook == "patient-view")
-    import json
-
     request = parse_request(json.dumps(opened()).encode())
     quiet = {"follow-up-due": REFERENCE - timedelta(days=3)}
     reply = services.answer(engine, service, request, engine.demo_client, REFERENCE, overrides=quiet)
