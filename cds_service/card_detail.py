@@ -62,7 +62,7 @@ def _values(decision: Decision) -> list[str]:
             continue
         notes = [note for note in (_conversion(reading), reading.caution) if note]
         notes += [remark.text for _, remark in decision.remarks if remark.section == key]
-        text = f"{name} {reading.shown}, {reading.day.isoformat() if reading.day else 'undated'}"
+        text = f"{name} {reading.shown}, {reading.used.day or 'undated'}"
         lines.append(md.text(text + (f" ({'; '.join(notes)})" if notes else "")))
     return lines
 
@@ -117,7 +117,9 @@ def _remarks(decision: Decision) -> list[str]:
     by_section: dict[str, list[str]] = {}
     for _, remark in decision.remarks:
         by_section.setdefault(remark.section, []).append(md.text(remark.text))
-    if not by_section.keys() & {"alternatives", "next-step"}:
-        key = "alternatives" if decision.conclusion.is_supportive else "next-step"
-        by_section[key] = [OTHERWISE[decision.conclusion]]
+    # What speaks for iron is no alternative to it; a missing blood count alone is no next step (R-29c).
+    named = {one.section for _, one in decision.remarks if not one.speaks_for_iron and not one.offer_tests}
+    key = "alternatives" if decision.conclusion.is_supportive else "next-step"
+    if not named & {"alternatives", key}:
+        by_section.setdefault(key, []).insert(0, OTHERWISE[decision.conclusion])
     return [section(title, by_section[key]) for key, title in _SECTIONS if key in by_section]

@@ -20,15 +20,15 @@ from cds_service.card_parts import (
 from cds_service.clinical import doses
 from cds_service.clinical.follow_up.candidate import Candidate
 from cds_service.clinical.follow_up.contacts import ContactState, State
-from cds_service.clinical.follow_up.open_requests import Leftover, Move
+from cds_service.clinical.follow_up.open_requests import Leftover, Move, is_open
 from cds_service.clinical.follow_up.view import Followed, View
 from cds_service.clinical.model import ArrangedContact, Ingredient
-from cds_service.clinical.schedule import Planned
 from cds_service.fhir import orders
 from cds_service.fhir.orders import CourseRef
 from cds_service.moved_requests import MOVE_LABEL, delete_actions, describe_window, move_actions, name_request
 
 IRON_STUDIES = ("ferritin", "iron-panel", "cbc")  # R-26
+REVIEW = "review"  # stands for the contact in identifiers of tests that no contact asks for
 _NO_COURSE = "unasked"  # stands for the course in identifiers of tests offered without one
 
 
@@ -74,7 +74,7 @@ def suggest_contact(desktop: Desktop, view: View, followed: Followed, lead: Cont
         resource = orders.contact_resource(desktop.profile.follow_up, desktop.shop.codes, course, planned, note)
         actions.append(create_action(f"Reassessment {planned.contact.title}, {planned.target.isoformat()}", resource))
     day = max(planned.target, view.chart.as_of)
-    actions += _test_actions(desktop, course, followed.mine, planned, planned.contact.tests, day)
+    actions += _test_actions(desktop, course, followed.mine, planned.contact.id, planned.contact.tests, day)
     value = orders.identifier_value(course.course, planned.contact.id, orders.SEVERITY)
     if desktop.profile.severity_observation and value not in desktop.pending_totals:
         total = orders.pending_total(desktop.shop.codes, course, planned.contact.id)
@@ -83,15 +83,19 @@ def suggest_contact(desktop: Desktop, view: View, followed: Followed, lead: Cont
 
 
 def suggest_missing_tests(desktop: Desktop, view: View, followed: Followed, tests: Sequence[str]) -> list[Json]:
-    """Tests a review lacks, under the identifiers of the contact they belong to, as soon as they can be read."""
-    planned = next(
-        (one.planned for one in reversed(followed.states) if view.chart.as_of >= one.planned.window_first), None
-    )
-    owner = planned if planned and planned.contact.tests else None
-    if owner is None or view.chart.as_of < followed.course.readable_from:
+    """Tests a review lacks, as soon as they can be read, under the identifiers of the contact they belong to.
+
+    Where those were drawn already and are too old by now, under identifiers of the review itself.
+    """
+    as_of = view.chart.as_of
+    begun = [one.planned for one in followed.states if as_of >= one.planned.window_first]
+    if not begun or not begun[-1].contact.tests or as_of < followed.course.readable_from:
         return []
-    day = max(owner.target, view.chart.as_of)
-    actions = _test_actions(desktop, course_ref(desktop, view), followed.mine, owner, tests, day)
+    contact = begun[-1].contact.id
+    if any(one.contact == contact and one.test and not is_open(one) for one in followed.mine):
+        contact = REVIEW
+    day = max(begun[-1].target, as_of)
+    actions = _test_actions(desktop, course_ref(desktop, view), followed.mine, contact, tests, day)
     names = listed([action["description"].removeprefix("Order ") for action in actions]) if actions else ""
     return suggestion(f"Order {names}", actions)
 
@@ -100,16 +104,16 @@ def _test_actions(
     desktop: Desktop,
     course: CourseRef,
     mine: Collection[ArrangedContact],
-    planned: Planned,
+    contact: str,
     tests: Sequence[str],
     day: date,
 ) -> list[Json]:
-    known = {one.test for one in mine if one.contact == planned.contact.id and one.test}
+    known = {one.test for one in mine if one.contact == contact and one.test}
     wanted = dict.fromkeys(PANEL.get(test, test) for test in tests)
     return [
         create_action(
             f"Order {TEST_NAMES[test]}",
-            orders.laboratory_request(desktop.shop.codes, course, planned.contact.id, test, day, SPECIMEN_NOTE),
+            orders.laboratory_request(desktop.shop.codes, course, contact, test, day, SPECIMEN_NOTE),
         )
         for test in wanted
         if test not in known and test not in desktop.ordered_tests

@@ -33,7 +33,7 @@ from cds_service.follow_up_suggestions import Desktop
 from cds_service.follow_up_trace import render_view_trace
 from cds_service.hooks import PATIENT_VIEW, DraftOrder, HookRequest
 from cds_service.settings import Settings
-from cds_service.trace import EXTENSION, present, render_trace
+from cds_service.trace import EXTENSION, present, present_throughout, render_trace
 
 Json = dict[str, Any]
 
@@ -219,7 +219,7 @@ def _reply_to_view(
     )
     view = follow_up.view_chart(facts, question)
     cards = render_follow_up(desktop, view)
-    traced = {**_trace(engine, settled, ()), "followUp": present(render_view_trace(view))}
+    traced = {**_trace(engine, settled, ()), "followUp": present_throughout(render_view_trace(view))}
     extension = {EXTENSION: traced} if profile.trace and (cards or view.suppressed) else None
     outcome = "cards" if cards else NOTHING.outcome
     return Reply(cards, extension, outcome, suppressed=tuple(str(topic) for topic in view.suppressed))

@@ -1,6 +1,7 @@
 """The decision trace: every rule in order with outcome, reason, values, thresholds and citation."""
 
 import sys
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -40,18 +41,15 @@ def render_trace(decision: Decision) -> Json:
 
 
 def present(members: Json) -> Json:
-    """Members without content are left out, at every depth (CH-004, CH-005); false and 0 are content."""
-    kept = {name: _filled(value) for name, value in members.items()}
-    return {name: value for name, value in kept.items() if value not in _NOTHING}
+    """Members without content are left out (CH-004, CH-005); false and 0 are content."""
+    return {name: value for name, value in members.items() if value or value is False or value == 0}
 
 
-_NOTHING: tuple[Any, ...] = (None, "", [], {}, ())
-
-
-def _filled(value: Any) -> Any:
+def present_throughout(value: Any) -> Any:
+    """`present` at every depth."""
     if isinstance(value, dict):
-        return present(value)
-    return [_filled(one) for one in value] if isinstance(value, list) else value
+        return present({name: present_throughout(one) for name, one in value.items()})
+    return [present_throughout(one) for one in value] if isinstance(value, list) else value
 
 
 def _constant_answers() -> frozenset[int]:
@@ -75,13 +73,15 @@ def _render_step(step: Step) -> Json | msgspec.Raw:
         return _render_constant(rule, "not reached", _NOT_REACHED)
     if _is_quiet(answers):
         return _render_constant(rule, "not applicable", answers)
-    return {
-        **_render_rule(rule),
-        "outcome": _outcome(answers),
-        "because": " ".join(unquote(answer.because) for answer in answers),
-        "says": [said for answer in answers for said in _says(answer)],
-        "values": [_render_used(used) for answer in answers for used in getattr(answer, "used", ())],
-    }
+    return present(
+        {
+            **_render_rule(rule),
+            "outcome": _outcome(answers),
+            "because": " ".join(unquote(answer.because) for answer in answers),
+            "says": [said for answer in answers for said in _says(answer)],
+            "values": [_render_used(used) for answer in answers for used in getattr(answer, "used", ())],
+        }
+    )
 
 
 def _render_constant(rule: Rule, outcome: str, answers: tuple[Answer, ...]) -> msgspec.Raw:
@@ -90,19 +90,22 @@ def _render_constant(rule: Rule, outcome: str, answers: tuple[Answer, ...]) -> m
     known = _encoded.get(key)
     if known is None:
         said = {**_render_rule(rule), "outcome": outcome, "because": unquote(answers[0].because)}
-        known = msgspec.Raw(msgspec.json.encode(present(said)))
+        known = msgspec.Raw(msgspec.json.encode(said))
         if answers is _NOT_REACHED or id(answers) in _CONSTANT:
             _encoded[key] = known
     return known
 
 
+@cache
 def _render_rule(rule: Rule) -> Json:
-    return {
-        "id": rule.id,
-        "title": rule.title,
-        "thresholds": [{"name": one.name, "value": str(one.value), "unit": one.unit} for one in rule.thresholds],
-        "sources": [source.id for source in rule.sources],
-    }
+    return present(
+        {
+            "id": rule.id,
+            "title": rule.title,
+            "thresholds": [{"name": one.name, "value": str(one.value), "unit": one.unit} for one in rule.thresholds],
+            "sources": [source.id for source in rule.sources],
+        }
+    )
 
 
 def _outcome(answers: tuple[Answer, ...]) -> str:

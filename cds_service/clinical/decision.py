@@ -97,7 +97,7 @@ def decide(rules: tuple[Rule, ...], case: Case) -> Decision:
         tuple(verdicts),
         tuple(caps),
         tuple(lines),
-        tuple(remarks),
+        tuple((rule, one) for rule, one in remarks if conclusion.is_supportive or not one.speaks_for_iron),
         tuple(steps),
     )
 

@@ -423,6 +423,7 @@ class Remark:
     text: str
     because: str
     offer_tests: tuple[str, ...] = ()  # R-29c
+    speaks_for_iron: bool = False  # told only where the class supports IV iron, and no alternative to it
 
 
 Answer = NotApplicable | Verdict | Cap | Line | Remark

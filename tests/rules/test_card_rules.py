@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from cds_service.card_parts import Chart, Profile
 from cds_service.cards import render_cards
-from cds_service.clinical.model import Allergen, ArrangedContact, Cap, Ingredient, Line, Rank
+from cds_service.clinical.dates import Day
+from cds_service.clinical.model import Allergen, ArrangedContact, Cap, Ingredient, Line, Rank, SeverityTotal
 from cds_service.clinical.schedule import plan
 from cds_service.services import Engine, build_engine
 from cds_service.settings import load_settings
@@ -20,6 +22,7 @@ from tests.rules.build import (
     case,
     condition,
     crp,
+    day,
     decide,
     facts,
     ferritin,
@@ -294,6 +297,47 @@ def test_r_54_every_recommendation_shows_its_basis_and_an_alternative_or_next_st
     assert "the clinician decides" in detail
     for reading in (decide(case(patient)).case.ferritin, decide(case(patient)).case.tsat):
         assert (reading.shown or reading.why_missing) in detail
+
+
+SEVERE = (SeverityTotal(Decimal(28), day(5), "Observation/irls"),)
+
+
+@pytest.mark.parametrize(
+    "patient",
+    [
+        pytest.param(facts(ferritin("90"), tsat("25"), hemoglobin("13.4")), id="R-54 grey zone"),
+        pytest.param(facts(ferritin("150"), tsat("15")), id="R-54 the next step is a blood count only"),
+        pytest.param(facts(ferritin("150"), tsat("15"), hemoglobin("13.4"), severity=SEVERE), id="R-54 severe RLS"),
+        pytest.param(facts(*STRONG), id="R-54 low ferritin"),
+    ],
+)
+def test_r_54_a_supportive_card_names_something_else_that_could_be_done(patient: Any) -> None:
+    detail = cards(patient)[0]["detail"]
+    assert "legitimate alternative" in detail or "treating RLS otherwise" in detail
+
+
+@pytest.mark.parametrize(
+    ("patient", "is_told"),
+    [
+        pytest.param(facts(*STRONG, severity=SEVERE), True, id="R-30 strong support"),
+        pytest.param(facts(ferritin("320"), tsat("25"), severity=SEVERE), False, id="R-30 ferritin above the ceiling"),
+        pytest.param(facts(ferritin("180"), tsat("30"), severity=SEVERE), False, id="R-30 iron replete"),
+        pytest.param(facts(severity=SEVERE), False, id="R-30 no iron studies"),
+        pytest.param(
+            facts(*STRONG, severity=SEVERE, allergies=(allergy(Allergen.PARENTERAL_CLASS),)),
+            False,
+            id="R-30 allergy to the ordered product",
+        ),
+    ],
+)
+def test_r_30_severe_rls_speaks_for_the_vein_only_where_iron_is_supported(patient: Any, is_told: bool) -> None:
+    assert ("a point in favor of IV" in cards(patient)[0]["detail"]) is is_told
+
+
+def test_r_08a_a_partial_date_is_shown_as_precise_as_it_is_on_record() -> None:
+    february = Day(date(2026, 2, 1), date(2026, 2, 28))
+    detail = cards(facts(ferritin("48", day=february), tsat("17")))[0]["detail"]
+    assert "Ferritin 48 ng/mL, 2026-02 " in detail or "Ferritin 48 ng/mL, 2026-02\n" in detail
 
 
 def test_r_54_a_capped_class_does_not_claim_the_strength_of_the_rule() -> None:

@@ -14,6 +14,8 @@ from cds_service.clinical.model import (
     IronOrder,
     Line,
     OrderDose,
+    PregnancyEvidence,
+    PregnancySource,
     ProcedureEntry,
     Rank,
     Remark,
@@ -286,6 +288,12 @@ def test_r_04_the_ceiling_is_that_of_the_patient() -> None:
 def test_r_04_without_a_weight_the_ceiling_says_so() -> None:
     (text,) = texts("R-04", unknown(PER_KG, "order-select"))
     assert "1000 mg per dose (at most 1000 mg; weight needed for the 15 mg/kg ceiling)" in text
+
+
+def test_r_08b_in_pregnancy_the_ceiling_asks_for_the_weight_before_it() -> None:
+    status = PregnancyEvidence(PregnancySource.STATUS, "Observation/p", day(7), pregnant=True)
+    (text,) = texts("R-04", case(facts(weight("72"), pregnancy=(status,)), order(FCM)))
+    assert "pre-pregnancy weight needed for the 15 mg/kg ceiling" in text
 
 
 def test_r_04_without_a_named_product_there_is_no_ceiling() -> None:

@@ -171,6 +171,25 @@ def test_r_46_tests_already_ordered_are_not_offered_again() -> None:
     assert created(found) == ["week-8-labs.iron-panel"]
 
 
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        pytest.param(None, ["month-6.ferritin", "month-6.iron-panel"], id="R-47 never ordered"),
+        pytest.param("active", [], id="R-50a ordered, not drawn"),
+        pytest.param("completed", ["review.ferritin", "review.iron-panel"], id="R-40c drawn, and too old by now"),
+    ],
+)
+def test_r_40c_a_recurrence_offers_the_tests_it_lacks(status: str | None, expected: list[str]) -> None:
+    """Returned on day 300; the tests of month 6 are 110 days old or were never drawn."""
+    anchor = anchor_of(300)
+    tests = [contact("month-6", anchor, status, test=test) for test in ("ferritin", "iron-panel")] if status else []
+    totals = (score("30", 305), score("12", 240), score("24", 3))
+    patient = facts(dose_records=(given(days_ago=300),), arranged=tuple(tests), severity=totals)
+    found = cards(patient, offers_iron_studies=False)
+    assert topics(found) == ["recurrence-review"]
+    assert created(found) == expected
+
+
 def test_r_50c_a_total_to_be_filled_in_is_created_where_the_client_takes_it_and_only_once() -> None:
     patient = patient_on(8, contact("day-8", anchor_of(8)))
     assert created(cards(patient, offers_iron_studies=False)) == []

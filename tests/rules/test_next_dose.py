@@ -105,6 +105,14 @@ def test_r_41_the_card_says_that_a_course_is_running() -> None:
     assert isinstance(remark, Remark)
     assert "course begun on 2026-03-02 (750 mg given of at most 1500 mg)" in remark.text
     assert "Weight needed" not in remark.text
+    assert "decided on the results from before its first dose." in remark.text
+
+
+def test_r_41_the_card_says_so_when_a_result_of_day_28_decides() -> None:
+    records = (given(FCM, "750", days_ago=28),)
+    (remark,) = ask("R-41", asked(*labs("48", "17", 40), ferritin("180", days_ago=0), records=records))
+    assert isinstance(remark, Remark)
+    assert "results from before its first dose; newer, from day 28 on: ferritin of 2026-03-10." in remark.text
 
 
 @pytest.mark.parametrize(

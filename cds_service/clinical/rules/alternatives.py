@@ -40,7 +40,9 @@ ORAL_IRON = (
     "iron failed, is not tolerated or not absorbed, or speed matters. In RLS with anemia a double-blind trial of "
     "ferumoxytol against oral iron found no significant difference at week 6."
 )
-ORAL_NOT_ADVISED = "Oral iron is not recommended at ferritin above 75 up to 100 ng/mL."
+ORAL_NOT_ADVISED = (
+    "Oral iron is not recommended at ferritin above 75 up to 100 ng/mL; the alternative is treating RLS otherwise."
+)
 
 
 def _is_all_iron_stopped(case: Case) -> bool:
@@ -116,7 +118,7 @@ def _evaluate_severity(case: Case) -> tuple[Answer, ...]:
         f"let you postpone raising RLS drugs{listed}."
     )
     used = (Used("IRLS total", str(latest.total), latest.reference, str(latest.day)),)
-    return (Remark(SECTION, text, f"{used[0].name} {latest.total} is 21 or more"),)
+    return (Remark(SECTION, text, f"{used[0].name} {latest.total} is 21 or more", speaks_for_iron=True),)
 
 
 def _is_rls_drug(use: MedicationUse) -> bool:

@@ -109,9 +109,19 @@ def _running_course(case: Case, earlier: EarlierIron) -> Remark:
     limit = f" of at most {doses.show_ceiling(earlier.course_limit_mg)} mg" if earlier.course_limit_mg else ""
     text = (
         f"This is the next dose of the course begun on {earlier.first_day} ({given} given{limit}): it is decided on "
-        f"the results from before that day.{_limit_needs_weight(case)}"
+        f"the results from before its first dose{_newer_results(case, earlier)}.{_limit_needs_weight(case)}"
     )
     return Remark("history", text, "same product within 28 days, within the course limit")
+
+
+def _newer_results(case: Case, earlier: EarlierIron) -> str:
+    """R-41: on day 28 a usable new result replaces its predecessor."""
+    found = [
+        f"{name} of {reading.day}"
+        for name, reading in (("ferritin", case.ferritin), ("TSAT", case.tsat))
+        if reading.day and earlier.first_day and reading.day > earlier.first_day
+    ]
+    return f"; newer, from day {BLACKOUT_DAYS} on: {' and '.join(found)}" if found else ""
 
 
 def _limit_needs_weight(case: Case) -> str:
