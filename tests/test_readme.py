@@ -22,11 +22,17 @@ from cds_service.settings import documented_settings, load_settings
 from cds_service.trace import EXTENSION
 from tests.readme_tables import FIXTURES_README, README, ROOT, bad_request_table, between, settings_table
 from tests.replies import ADDRESSES, open_service, read_request
+from tests.spec.protected import clear_environment
 from tests.spec.rim import Json, strictly
 
 TEXT = README.read_text("utf-8")
 DAYS = pytest.mark.parametrize("days", [0, 200, 1000, -30], ids=lambda days: f"clock {days:+} days")
 HOW = "`make fixtures` writes the tables anew"
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    clear_environment(monkeypatch)
 
 
 def first_call() -> list[list[str]]:

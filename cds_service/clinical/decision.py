@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from cds_service.clinical.case import Case, Rule
 from cds_service.clinical.model import (
@@ -17,11 +18,11 @@ from cds_service.clinical.model import (
 
 # Phases in which every verdict is named on the card, not only the first (section 1, P2; R-26).
 NAMES_ALL = (Phase.STOP, Phase.MISSING)
+EVERY_PHASE = frozenset(Phase)
 NOT_REACHED = "not reached: decided before"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One rule and what it answered; `answers` is empty when the rule was not reached."""
 
     rule: Rule
@@ -70,8 +71,9 @@ def decide(rules: tuple[Rule, ...], case: Case) -> Decision:
     caps: list[tuple[Rule, Cap]] = []
     lines: list[tuple[Rule, Line]] = []
     remarks: list[tuple[Rule, Remark]] = []
+    reached = EVERY_PHASE
     for rule in rules:
-        if not _is_reached(rule, verdicts):
+        if rule.phase not in reached:
             steps.append(Step(rule, ()))
             continue
         answers = rule.evaluate(case)
@@ -87,6 +89,7 @@ def decide(rules: tuple[Rule, ...], case: Case) -> Decision:
                 caps.append((rule, answer))
             else:
                 verdicts.append((rule, answer))
+                reached = _still_reached(*verdicts[0])
     conclusion = verdicts[0][1].conclusion
     if caps and conclusion is Conclusion.INDICATED_STRONG:
         conclusion = Conclusion.MAY_BENEFIT
@@ -102,18 +105,13 @@ def decide(rules: tuple[Rule, ...], case: Case) -> Decision:
     )
 
 
-def _is_reached(rule: Rule, verdicts: list[tuple[Rule, Verdict]]) -> bool:
+def _still_reached(decider: Rule, verdict: Verdict) -> frozenset[Phase]:
     """First match wins; out of scope ends everything; stops and gaps are all named; lines stand on any card."""
-    if not verdicts:
-        return True
-    decider, verdict = verdicts[0]
     if verdict.conclusion is Conclusion.OUT_OF_SCOPE:
-        return False
-    if rule.phase is Phase.TEXT:
-        return True
-    if rule.phase is Phase.CAP:
-        return verdict.conclusion.is_supportive
-    return rule.phase is decider.phase and rule.phase in NAMES_ALL
+        return frozenset()
+    same = {decider.phase} if decider.phase in NAMES_ALL else set()
+    caps = {Phase.CAP} if verdict.conclusion.is_supportive else set()
+    return frozenset({Phase.TEXT} | same | caps)
 
 
 def _rank(item: tuple[Rule, Line]) -> int:

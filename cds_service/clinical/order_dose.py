@@ -80,11 +80,13 @@ class Ceiling:
     mg: Decimal
     basis: str
     missing_weight: str = ""
+    kind_of_weight: str = "weight"
 
     @property
     def shown(self) -> str:
         """`904 mg per dose (15 mg/kg at 60.3 kg, at most 1000 mg)`."""
-        weight = f"; weight needed for the {self.missing_weight} ceiling" if self.missing_weight else ""
+        needed = f"; {self.kind_of_weight} needed for the {self.missing_weight} ceiling"
+        weight = needed if self.missing_weight else ""
         return f"{show_ceiling(self.mg)} mg per dose ({self.basis}{weight})"
 
 
@@ -101,7 +103,8 @@ def _fcm(case: "Case") -> Ceiling:
 def _by_weight(case: "Case", per_kg: Decimal, most: Decimal) -> Ceiling:
     kilograms = weight_kg(case.weight)
     if kilograms is None:
-        return Ceiling(most, f"at most {most} mg", f"{per_kg} mg/kg")
+        kind = "pre-pregnancy weight" if case.pregnancy.is_pregnant else "weight"  # R-08b
+        return Ceiling(most, f"at most {most} mg", f"{per_kg} mg/kg", kind)
     return Ceiling(min(most, per_kg * kilograms), f"{per_kg} mg/kg at {plain(kilograms)} kg, at most {most} mg")
 
 

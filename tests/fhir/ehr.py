@@ -3,6 +3,7 @@
 import copy
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ REFERENCE = date(2026, 3, 10)  # the day the fixtures were written for
 CANONICAL = "http://127.0.0.1:8000/fhir"
 TOKEN = "token-77aa-must-never-be-seen"
 TEMPLATES = prefetch_templates(codes.load(None, CANONICAL), "ServiceRequest")
+LONG = 30.0  # seconds that nothing in a test should take
 FHIR_JSON = "application/fhir+json"
 PATH = "/base/r4"
 _KEYS = {
@@ -105,6 +107,7 @@ class Ehr:
             {kind: dict(found) for kind, found in demo.load_resources(CANONICAL, REFERENCE).items()}
         )
         self.seen: list[Seen] = []
+        self.dropped: list[str] = []  # keys whose answer the service did not wait for
         self.faults: dict[str, Fault] = {}
         self.over = threading.Event()  # lets what hangs end with the test
         self._lock = threading.Lock()
@@ -178,7 +181,8 @@ class Ehr:
         except CdsError as wrong:
             exchange.reply({"resourceType": "OperationOutcome", "issue": [{"severity": "error"}]}, wrong.status)
         except OSError:
-            handler.close_connection = True  # the service did not wait
+            self.dropped.append(seen.key)
+            handler.close_connection = True
 
 
 @contextmanager
@@ -230,6 +234,13 @@ def _mask(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: "masked" if name == "uuid" else _mask(one) for name, one in value.items()}
     return [_mask(one) for one in value] if isinstance(value, list) else value
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    until = time.monotonic() + LONG / 2
+    while not holds():
+        assert time.monotonic() < until, "did not happen"
+        time.sleep(0.01)
 
 
 def trace_of(reply: Json) -> Json:

@@ -6,7 +6,10 @@ Every fault strikes a required key (`ferritin`: 412) and one that is only named 
 import logging
 import socket
 import ssl
+import sys
+import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +18,7 @@ import pytest
 
 from tests.fhir.ehr import (
     FHIR_JSON,
+    LONG,
     TOKEN,
     Ehr,
     Exchange,
@@ -25,12 +29,12 @@ from tests.fhir.ehr import (
     open_service,
     post,
     trace_of,
+    wait_until,
 )
 
 SECONDS = 1.5  # for FHIR where a fault takes all there is: the default
 AMPLE = 15.0  # where it does not, so that a busy machine changes nothing
 LATE = 2.0  # seconds beyond that, generous for a busy machine: what is not cut off takes half a minute
-LONG = 30.0
 OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
 ANSWERED = {"supplied", "empty"}
 
@@ -209,6 +213,22 @@ def test_ch_109_a_lost_key_that_is_not_required_is_named_on_the_card(ehr: Ehr, r
     assert trace["prefetch"]["weight"] == "failed" and row.says in trace["notObtained"]["weight"]
     assert {state for key, state in trace["prefetch"].items() if key != "weight"} <= ANSWERED
     assert "weight (query failed)" in response.get_json()["cards"][0]["detail"]
+
+
+@pytest.mark.parametrize("fault", [hanging, dripping_body, dripping_chunks, dripping_headers])
+def test_the_thread_that_waits_for_a_slow_server_ends_with_the_deadline(ehr: Ehr, fault: Fault) -> None:
+    """The call is answered without it, but threads that stay behind would add up."""
+    ehr.faults["weight"] = fault
+    post(open_service(ehr, fhir_seconds=SECONDS), make_call(ehr))
+    wait_until(lambda: ehr.dropped or not _is_reading())
+
+
+def _is_reading() -> bool:
+    """Whether a thread of ours is still in the middle of an answer."""
+    frames = sys._current_frames()
+    names = {one.ident: one.name for one in threading.enumerate()}
+    stacks = [traceback.extract_stack(frame) for ident, frame in frames.items() if names.get(ident, "")[:5] == "fhir_"]
+    return any(frame.name == "_send_once" for stack in stacks for frame in stack)
 
 
 RECOVERED = {

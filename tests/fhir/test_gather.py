@@ -168,6 +168,8 @@ def test_a_next_link_behind_a_page_that_suffices_is_not_followed(ehr: Ehr, servi
     assert any(link["relation"] == "next" for link in full["ferritin"]["link"])
     reply = answered(service, make_call(ehr, prefetch=full))
     assert not ehr.seen and trace_of(reply)["prefetch"]["ferritin"] == "supplied"
+    alone = answered(service, make_call(ehr, prefetch=full, fhirServer=..., fhirAuthorization=...))
+    assert trace_of(alone)["prefetch"]["ferritin"] == "supplied" and masked(alone) == masked(reply)
     assert masked(answered(service, make_call(ehr))) == masked(reply)
     assert ehr.keys().count("ferritin") == 1
 
@@ -424,8 +426,16 @@ def test_a_looked_up_drug_that_is_another_one_is_silence_without_a_query(ehr: Eh
 
 def test_a_reference_with_words_beside_it_is_not_looked_up(ehr: Ehr, service: FlaskClient) -> None:
     reference = {"reference": "Medication/unknown", "display": "ferric carboxymaltose"}
+    ehr.resources["MedicationAdministration"]["lately"] = {
+        "resourceType": "MedicationAdministration",
+        "id": "lately",
+        "status": "completed",
+        "subject": {"reference": f"Patient/{PATIENT}"},
+        "medicationReference": reference,
+        "effectiveDateTime": "2026-02-20",
+    }
     reply = answered(service, by_reference(make_call(ehr, prefetch=ehr.prefetch(PATIENT)), reference))
-    assert reply["cards"] and not ehr.seen
+    assert "2026-02-20" in json.dumps(reply["cards"]) and not ehr.seen
 
 
 @pytest.mark.parametrize("reference", ["Medication/gone", "https://elsewhere.example/fhir/Medication/1", "urn:uuid:1"])

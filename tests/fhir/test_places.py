@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,17 +12,10 @@ from cds_service.errors import Overloaded
 from cds_service.fhir.addresses import NO_SERVER, Access, AllowedBase
 from cds_service.fhir.gather import FhirServers
 from cds_service.settings import load_settings
-from tests.fhir.ehr import Ehr, Exchange, Json, make_call, open_service, post
+from tests.fhir.ehr import Ehr, Exchange, Json, make_call, open_service, post, wait_until
 
 NAMES = ("low-ferritin", "grey-zone", "iron-replete")  # ferritin 48, 90 and 180
 FERRITIN = {"low-ferritin": "ferritin 48 ng/mL", "grey-zone": "ferritin 90 ng/mL", "iron-replete": "ferritin 180 ng/mL"}
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < until, "did not happen"
-        time.sleep(0.01)
 
 
 def call_all(service: FlaskClient, ehr: Ehr, pool: ThreadPoolExecutor) -> list[Any]:

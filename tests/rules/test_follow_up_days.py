@@ -245,3 +245,17 @@ def test_r_48_recurrence_by_score_outside_the_windows(day: int, last_total: str,
     found = cards(facts(dose_records=(given(days_ago=day),), severity=totals))
     assert (RECURRENCE in topics(found)) == expected
     assert ("symptoms have returned" in words(found)) == expected or not expected
+
+
+@pytest.mark.parametrize(("day", "applies"), [(183, True), (184, False)])
+def test_r_50c_the_response_is_reviewed_until_day_183(day: int, applies: bool) -> None:
+    view = look(facts(dose_records=(given(days_ago=day),)))
+    assert (REVIEW in (*view.topics, *view.crowded_out)) == applies
+
+
+@pytest.mark.parametrize(("at", "is_interim"), [(18, False), (19, True)])
+def test_r_45_r_48_an_interim_response_needs_a_total_from_the_week_3_window(at: int, is_interim: bool) -> None:
+    totals = (score("30", 30), score("20", 25 - at))
+    said = words(cards(facts(dose_records=(given(days_ago=25),), severity=totals)))
+    assert ("Interim response" in said) == is_interim
+    assert ("early improvement" in said) != is_interim

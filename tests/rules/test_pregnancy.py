@@ -283,6 +283,24 @@ def test_r_20a_says_first_trimester_oral_iron_obstetrics_and_the_date() -> None:
     assert [(used.name, used.shown) for used in found.used] == [("pregnancy", "pregnant"), ("gestational age", "10w0d")]
 
 
+@pytest.mark.parametrize(
+    ("patient", "is_named"),
+    [
+        row("R-20a", "low ferritin", woman(due_in(210)), True),
+        row("R-20a", "no ferritin", facts(pregnancy=(due_in(210),)), True),
+        row("R-20a", "iron overload", woman(due_in(210), conditions=(RLS, condition("iron-overload"))), False),
+        row("R-20a", "sepsis", woman(due_in(210), conditions=(RLS, condition("systemic-infection"))), False),
+        row("R-20a", "TSAT 45", facts(ferritin("22"), tsat("45"), pregnancy=(due_in(210),)), False),
+        row("R-20a", "ferritin 300", facts(ferritin("300"), tsat("30"), pregnancy=(due_in(210),)), False),
+        row("R-20a", "ferritin 299.9", facts(ferritin("299.9"), tsat("15"), pregnancy=(due_in(210),)), True),
+    ],
+)
+def test_r_20a_names_no_oral_iron_where_no_iron_at_all_is_advised(patient: PatientFacts, is_named: bool) -> None:
+    found = verdict("R-20a", case(patient))
+    assert found is not None
+    assert ("oral iron" in " ".join(found.say)) is is_named
+
+
 def test_r_20a_a_coded_first_trimester_asks_for_the_exact_age() -> None:
     found = verdict("R-20a", case(woman(problem(20, 1))))
     assert found is not None

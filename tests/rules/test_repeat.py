@@ -355,3 +355,15 @@ def test_r_40d_up_to_ferritin_100_a_line_asks_why(
     assert not any(
         isinstance(line, Line) and line.makes_warning for rule, line in decision.lines if rule.id == "R-40d (text)"
     )
+
+
+@pytest.mark.parametrize(
+    ("results", "is_floor"),
+    [
+        row("R-40c", "ferritin 299.9 and TSAT 44.9", labs("299.9", "44.9"), True),
+        row("R-40c", "ferritin 300, asked without the ceiling before it", labs("300", "26"), False),
+        row("R-40c", "TSAT 45, asked without the stop before it", labs("160", "45"), False),
+    ],
+)
+def test_r_40c_keeps_its_own_bounds(results: tuple[Result, ...], is_floor: bool) -> None:
+    assert bool(verdict("R-40c", asked(*results, record=COURSE, severity=RESPONDER))) is is_floor

@@ -45,7 +45,8 @@ ORAL_NOT_ADVISED = (
 )
 
 
-def _is_all_iron_stopped(case: Case) -> bool:
+def is_all_iron_stopped(case: Case) -> bool:
+    """By overload, TSAT or systemic infection: then iron by mouth is no advice either."""
     return any(isinstance(answer, Verdict) for rule in _NO_IRON_AT_ALL for answer in rule.evaluate(case))
 
 
@@ -53,9 +54,9 @@ def _is_all_iron_stopped(case: Case) -> bool:
 
 
 def _evaluate_oral(case: Case) -> tuple[Answer, ...]:
-    if case.ferritin.is_in(FERRITIN_LOW) and not _is_all_iron_stopped(case):
+    if case.ferritin.is_in(FERRITIN_LOW) and not is_all_iron_stopped(case):
         return (Remark(SECTION, ORAL_IRON, "ferritin 75 ng/mL or less"), *_on_record(case))
-    if case.ferritin.is_in(FERRITIN_GREY) and not _is_all_iron_stopped(case):
+    if case.ferritin.is_in(FERRITIN_GREY) and not is_all_iron_stopped(case):
         return (Remark(SECTION, ORAL_NOT_ADVISED, "ferritin above 75 up to 100 ng/mL"),)
     return _NO_ADVICE
 
@@ -109,7 +110,7 @@ def latest_total(totals: tuple[SeverityTotal, ...], as_of: date) -> SeverityTota
 
 def _evaluate_severity(case: Case) -> tuple[Answer, ...]:
     latest = latest_total(case.facts.severity, case.as_of)
-    if latest is None or latest.total < SEVERE_FROM.value or _is_all_iron_stopped(case):
+    if latest is None or latest.total < SEVERE_FROM.value or is_all_iron_stopped(case):
         return _NOT_SEVERE
     drugs = [use for use in case.facts.medications if use.is_active and _is_rls_drug(use)]
     listed = f" ({', '.join(quote(name) for name in sorted({use.name for use in drugs}))})" if drugs else ""

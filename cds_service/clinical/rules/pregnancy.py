@@ -19,6 +19,8 @@ from cds_service.clinical.model import (
 )
 from cds_service.clinical.pregnancy import Dating, Stage
 from cds_service.clinical.problem_list import explain_hedged, find_hedged, use_entries
+from cds_service.clinical.rules.alternatives import is_all_iron_stopped
+from cds_service.clinical.zones import FERRITIN_ZONES
 
 PREGNANCY = frozenset({"pregnancy"})
 
@@ -119,9 +121,10 @@ def _evaluate_early(case: Case) -> tuple[Answer, ...]:
     state = case.pregnancy
     if state.stage is not Stage.EARLY:
         return _NOT_EARLY
+    advice = "" if _is_no_iron_advised(case) else "oral iron meanwhile, and "
     say = [
         f"First trimester: {_say_pregnant(case)}, {_say_age(state.dating)}.",
-        "Consider oral iron meanwhile, and asking obstetrics.",
+        f"Consider {advice}asking obstetrics.",
     ]
     if state.reaches_14_weeks_on:
         say.append(f"14w0d is reached on {state.reaches_14_weeks_on}.")
@@ -135,6 +138,11 @@ def _evaluate_early(case: Case) -> tuple[Answer, ...]:
             _use(case),
         ),
     )
+
+
+def _is_no_iron_advised(case: Case) -> bool:
+    """By any route: R-15, R-16, R-19, or ferritin at the ceiling (R-17)."""
+    return is_all_iron_stopped(case) or case.ferritin.stops_in(FERRITIN_ZONES[3])
 
 
 def _evaluate_later(case: Case) -> tuple[Answer, ...]:
