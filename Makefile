@@ -23,8 +23,8 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 LOCKED := requirements.lock pyproject.toml cds_service/__init__.py
 
 help:
-	@echo 'make run       install what running needs, then serve on http://127.0.0.1:8000'
-	@echo 'make test      install the test tools, then run the tests'
+	@echo 'make run       install what running needs, then serve on http://127.0.0.1:8000 (CDS_PORT=8100 make run: there)'
+	@echo "make test      install the test tools, then run the tests (ARGS='-x tests/rules' for some)"
 	@echo 'make lint      ruff: rules and layout'
 	@echo 'make types     mypy, strict'
 	@echo 'make audit     known vulnerabilities in the locked packages'

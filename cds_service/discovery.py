@@ -107,7 +107,7 @@ _FOLLOW_UP_WORDS = (
     ),
     (
         "Fire it for patients with restless legs syndrome where the EHR can filter; others get an empty answer after "
-        "patient and conditions. Overridden cards stay away for 30 days, but not where patient pseudonyms are off or the "
+        "patient and conditions. Overridden cards stay away for 30 days, but not where pseudonyms are off or the "
         "store is down."
     ),
 )

@@ -22,17 +22,11 @@ from cds_service.settings import documented_settings, load_settings
 from cds_service.trace import EXTENSION
 from tests.readme_tables import FIXTURES_README, README, ROOT, bad_request_table, between, settings_table
 from tests.replies import ADDRESSES, open_service, read_request
-from tests.spec.protected import clear_environment
 from tests.spec.rim import Json, strictly
 
 TEXT = README.read_text("utf-8")
 DAYS = pytest.mark.parametrize("days", [0, 200, 1000, -30], ids=lambda days: f"clock {days:+} days")
 HOW = "`make fixtures` writes the tables anew"
-
-
-@pytest.fixture(autouse=True)
-def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    clear_environment(monkeypatch)
 
 
 def first_call() -> list[list[str]]:
@@ -173,6 +167,15 @@ def test_the_registry_in_the_readme_shows_the_defaults() -> None:
     default = clients._Entry.model_validate(least).model_dump(exclude_none=True)
     other = {"timezone", "label"}  # left out, they are those of the settings
     assert {name: value for name, value in entry.items() if name not in other} == default
+
+
+def test_the_overlay_of_the_readme_adds_its_code(tmp_path: Path) -> None:
+    overlay = json.loads(block("overlay", "json"))
+    (tmp_path / "rls-severity.json").write_text(json.dumps(overlay), "utf-8")
+    index = build_engine(load_settings(valuesets=tmp_path)).index
+    (include,) = overlay["compose"]["include"]
+    added = {(include["system"], one["code"]) for one in include["concept"]}
+    assert added < {(one.system, one.code) for one in index.codings(overlay["id"])}
 
 
 def test_with_the_members_of_the_readme_a_call_may_query_the_demo_server() -> None:

@@ -78,7 +78,7 @@ def test_the_trace_agrees_with_the_first_card(name: str) -> None:
 @pytest.mark.parametrize("name", SPEAKING)
 def test_values_of_the_trace_name_value_unit_date_and_record(name: str) -> None:
     for order in trace(answers()[name])["orders"]:
-        for value in order["values"]:
+        for value in order.get("values", ()):
             assert {"name", "value", "reference"} <= set(value)
             assert re.fullmatch(r"\d{4}-\d{2}-\d{2}", value["date"])
 
