@@ -281,3 +281,42 @@ def test_r_01_nothing_else_is_asked_once_the_order_is_out_of_scope() -> None:
     decision = decide(case(PatientFacts(), order(status="cancelled")))
     assert [step.rule.id for step in decision.steps if step.is_reached] == ["R-01"]
     assert texts("R-02 (text)", case(PatientFacts())) == []
+
+
+RESOLVED = replace(RLS, is_active=False, clinical_status="resolved", reference="Condition/7")
+
+
+@pytest.mark.parametrize(
+    ("entry", "reference", "is_out"),
+    [
+        row("R-02", "the reason refers to a resolved RLS entry", RESOLVED, "Condition/7", False),
+        row(
+            "R-02",
+            "the reason refers to it by an absolute address",
+            RESOLVED,
+            "https://ehr.example/fhir/Condition/7",
+            False,
+        ),
+        row("R-02", "the reason refers to another entry", RESOLVED, "Condition/8", True),
+        row(
+            "R-02",
+            "a refuted entry is no reason",
+            replace(RESOLVED, verification_status="refuted"),
+            "Condition/7",
+            True,
+        ),
+        row(
+            "R-02",
+            "an entry of another disease is no reason",
+            replace(RESOLVED, concepts=frozenset()),
+            "Condition/7",
+            True,
+        ),
+    ],
+)
+def test_r_02_a_reason_by_reference_counts_if_the_entry_does(
+    entry: ConditionEntry, reference: str, is_out: bool
+) -> None:
+    patient = facts(*STRONG_LABS, conditions=(entry,))
+    decision = decide(case(patient, order(reason_references=(reference,))))
+    assert (decision.conclusion is Conclusion.OUT_OF_SCOPE) is is_out

@@ -6,6 +6,7 @@ from cds_service.clinical import doses
 from cds_service.clinical.case import Case, Rule, Threshold
 from cds_service.clinical.citations import A1, A6, DESIGN
 from cds_service.clinical.dates import Day, has_reached_age
+from cds_service.clinical.given_doses import local_reference
 from cds_service.clinical.model import (
     Answer,
     Cap,
@@ -87,11 +88,17 @@ def find_rls(conditions: tuple[ConditionEntry, ...]) -> tuple[ConditionEntry, ..
 
 
 def _evaluate_rls(case: Case) -> tuple[Answer, ...]:
-    if case.order.reason_is_rls:
+    if case.order.reason_is_rls or _names_rls_entry(case):
         return (NotApplicable("RLS is the reason of the order"),)
     if find_rls(case.facts.conditions):
         return (NotApplicable("RLS is an active problem"),)
     return _out("no active entry of RLS, and RLS is not the reason of the order")
+
+
+def _names_rls_entry(case: Case) -> bool:
+    """The order's reason points to an RLS entry, in any clinical status; a refuted entry is no reason."""
+    reasons = {local_reference(one) for one in case.order.reason_references}
+    return any(one.reference in reasons and RLS & one.concepts and one.counts for one in case.facts.conditions)
 
 
 _CONFIRMED = (NotApplicable("the diagnosis of RLS is not marked as unconfirmed"),)
