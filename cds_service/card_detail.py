@@ -24,7 +24,7 @@ def render_detail(shop: Shop, decision: Decision, follow_up_note: str, *, names_
         *(f"**{md.text(line.text)}**" for line in first),
         *([f"Order: {md.text(quote(decision.case.order.name))}."] if names_order else []),
         " ".join(md.text(sentence) for sentence in reasons),
-        section("Check first", _cautions(rest)),
+        section("Check first", _cautions(rest, MOST_CAUTIONS - len(first))),
         section("Values used", _values(decision)),
         section("Missing or set aside", _set_aside(decision)),
         section("How this was decided", _rule_path(decision)),
@@ -35,9 +35,9 @@ def render_detail(shop: Shop, decision: Decision, follow_up_note: str, *, names_
     return "\n\n".join(part for part in parts if part)
 
 
-def _cautions(lines: Sequence[Line]) -> list[str]:
-    """At most seven, most dangerous first; ranks 1 to 8 are never dropped (R-51, R-51a)."""
-    shown = [line for place, line in enumerate(lines) if place < MOST_CAUTIONS or line.rank <= NEVER_DROPPED]
+def _cautions(lines: Sequence[Line], most: int) -> list[str]:
+    """At most `most`, most dangerous first; ranks 1 to 8 are never dropped (R-51, R-51a)."""
+    shown = [line for place, line in enumerate(lines) if place < most or line.rank <= NEVER_DROPPED]
     texts = [md.text(line.text) for line in shown]
     dropped = len(lines) - len(shown)
     if dropped:
@@ -88,7 +88,8 @@ def _rule_path(decision: Decision) -> list[str]:
     path += [f"{rule.id}: {md.text(cap.because)}" for rule, cap in decision.caps]
     certainty = decision.verdicts[0][1].certainty
     if certainty:
-        before = " before it was limited" if decision.caps else ""
+        was_strong = decision.verdicts[0][1].conclusion is Conclusion.INDICATED_STRONG
+        before = " before it was limited" if was_strong and decision.caps else ""
         path.append(f"Strength and certainty{before}: {md.text(certainty)}")
     if decision.conclusion.is_supportive:
         path.append(md.text(SIZE_OF_EFFECT))

@@ -114,9 +114,9 @@ class _Profile(_Table):
     suggestions: bool = True
     deletes: bool = False
     separate_tests: bool = True
-    candidate: bool = True
-    iron_studies: bool = True
-    severity_observation: bool = False
+    candidate: bool = True  # R-50d (i): patient-view may suggest an order unasked
+    iron_studies: bool = True  # R-50d (ii): patient-view may suggest iron studies unasked
+    severity_observation: bool = False  # takes an Observation without value, to be filled in
     mode: Literal["live", "silent"] = "live"
     live_share: Annotated[int, Field(ge=0, le=100)] = 100  # per cent of patients
 
@@ -343,6 +343,12 @@ def describe(client: RegisteredClient) -> list[str]:
         "mode": (mode,),
         "cards": (f"at most {profile.card_limit}" if profile.card_limit else "no limit",),
         "shows": tuple(name for name in ("trace", "suggestions", "deletes") if getattr(profile, name)),
+        "suggests unasked": tuple(
+            words
+            for words, is_on in (("an order of iron", profile.candidate), ("iron studies", profile.iron_studies))
+            if is_on
+        ),
+        "severity totals": ("as Observations to be filled in" if profile.severity_observation else "",),
     }
     shown = [f"  {name + ':':20}{', '.join(values) or 'none'}" for name, values in lines.items()]
     return [client.name, *shown]

@@ -1,6 +1,6 @@
 """One admitted call from question to record: answers it, keeps the row, and withholds the cards in silent mode."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from time import perf_counter
@@ -12,7 +12,7 @@ from cds_service.admission import SECONDS_TO_COME_BACK, Admit, Admitted
 from cds_service.discovery import Service
 from cds_service.errors import CdsError, Overloaded, ServiceFault
 from cds_service.feedback import Encrypt, Item, feedback_rows
-from cds_service.hooks import HookRequest
+from cds_service.hooks import PATIENT_VIEW, HookRequest
 from cds_service.records import call_row, is_live, pseudonym
 from cds_service.services import NOTHING, Engine, Reply
 from cds_service.settings import Settings
@@ -75,7 +75,9 @@ class Desk:
         decided, outcome = NOTHING, ServiceFault.issue_code
         try:
             day = self._today(client.zone)
-            decided = services.answer(self._engine, call.service, request, client, day, call.traceparent)
+            decided = services.answer(
+                self._engine, call.service, request, client, day, call.traceparent, self._find_overrides(call, name)
+            )
             outcome = decided.outcome
         except CdsError as refusal:
             outcome = refusal.issue_code
@@ -83,6 +85,21 @@ class Desk:
         finally:
             self._record(call, decided, outcome, name if self._keeps_pseudonym else None, is_shown)
         return Shown(decided if is_shown else NOTHING, decided)
+
+    def _find_overrides(self, call: Call, name: str | None) -> services.FindOverrides:
+        """R-50c, R-50d: without pseudonyms or with the store away nothing stays away, and the call is answered."""
+        store, client = self._store, call.admitted.client
+        if call.request.hook != PATIENT_VIEW or store is None or name is None or not self._keeps_pseudonym:
+            return dict
+
+        def find() -> Mapping[str, date]:
+            try:
+                found = store.find_overrides(client.name, call.service.id, name)
+            except StoreDown:  # the store has said so in the log
+                return {}
+            return {topic: moment.astimezone(client.zone).date() for topic, moment in found.items()}
+
+        return find
 
     def _record(self, call: Call, decided: Reply, outcome: str, name: str | None, is_shown: bool) -> None:
         if self._store is None:
@@ -101,6 +118,7 @@ class Desk:
             patient_pseudonym=name,
             cards=decided.cards,
             decisions=decided.decisions,
+            view=decided.view,
         )
         self._store.record_call(row)
 

@@ -8,8 +8,6 @@ from cds_service.clinical.wording import MARK, unquote
 # renderers link, and a list or rule at the start of a line. Angle brackets and ampersands become entities, because some
 # clients render HTML.
 _MARKUP = re.compile(r"[\\`*_\[\]()#+!|~{}:/@]|\.(?=[^\W\d_])|(?<=www)\.|(?<=\d)\.(?!\d)|\A-", re.IGNORECASE)
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_ANGLES = re.compile(r"[&<>]")
 
 
 def escape(chart_text: str) -> str:
@@ -25,7 +23,7 @@ def text(sentence: str) -> str:
 
 
 def _angles(words: str) -> str:
-    return _ANGLES.sub(lambda found: _ENTITIES[found.group()], words)
+    return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def plain(sentence: str) -> str:

@@ -35,6 +35,7 @@ ALLOWED_KEYS = frozenset(
             "hook_instance",
             "outcome",
             "cards",
+            "suppressed",  # how many stay away after an override
             "rules",
             "knowledge",
         ),  # a call

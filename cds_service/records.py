@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from cds_service.clinical.decision import Decision
+from cds_service.clinical.follow_up.candidate import Candidate
+from cds_service.clinical.follow_up.view import Topic, View
 from cds_service.hooks import HookRequest
 from cds_service.store import CallRow, CardRow, SuggestionRow
 
@@ -46,6 +48,7 @@ def call_row(
     patient_pseudonym: str | None,
     cards: Sequence[Any] = (),
     decisions: Sequence[Decision] = (),
+    view: View | None = None,
 ) -> CallRow:
     """One call with the cards that were made for it, shown or withheld."""
     return CallRow(
@@ -61,25 +64,64 @@ def call_row(
         duration_ms=round(duration_ms, 2),
         knowledge=knowledge,
         pseudonym=patient_pseudonym,
-        cards=tuple(_card_row(card, decisions) for card in cards if "uuid" in card),
+        cards=tuple(_card_row(card, decisions, view) for card in cards if "uuid" in card),
     )
 
 
-def _card_row(card: Any, decisions: Sequence[Decision]) -> CardRow:
+def _card_row(card: Any, decisions: Sequence[Decision], view: View | None) -> CardRow:
     topic = card["source"].get("topic", {}).get("code", "")
-    behind = [one for one in decisions if _is_behind(one, topic)]
+    concern, conclusion, rules = _behind_order(topic, decisions) if view is None else _behind_view(Topic(topic), view)
     return CardRow(
         uuid=card["uuid"],
         topic=topic,
-        concern=_words(str(one.case.order.ingredient or "unknown") for one in behind)[:64],
-        conclusion=_words(str(one.conclusion) for one in behind)[:64],
-        rules=_words(rule for one in behind for rule in rule_ids(one)),
+        concern=_words(concern)[:64],
+        conclusion=_words(conclusion)[:64],
+        rules=_words(rules),
         suggestions=tuple(
             SuggestionRow(one["uuid"], card["uuid"], place, len(one.get("actions", ())))
             for place, one in enumerate(card.get("suggestions", ()))
             if "uuid" in one
         ),
     )
+
+
+_Behind = tuple[list[str], list[str], list[str]]  # what the card is about, what was concluded, by which rules
+
+
+def _behind_order(topic: str, decisions: Sequence[Decision]) -> _Behind:
+    behind = [one for one in decisions if _is_behind(one, topic)]
+    return (
+        [str(one.case.order.ingredient or "unknown") for one in behind],
+        [str(one.conclusion) for one in behind],
+        [rule for one in behind for rule in rule_ids(one)],
+    )
+
+
+_VIEW_RULES = {
+    Topic.RECURRENCE: ("R-50c", "R-47", "R-48", "R-40c"),
+    Topic.DUE: ("R-50c",),
+    Topic.RESPONSE: ("R-50c", "R-48", "R-49"),
+    Topic.TOO_EARLY: ("R-50c", "R-48"),
+}
+
+
+def _behind_view(topic: Topic, view: View) -> _Behind:
+    """A card about a course, or the unasked one (R-50c, R-50d)."""
+    if topic is Topic.CANDIDATE:
+        if not isinstance(view.candidate, Candidate):
+            return ["iron-studies"], [], ["R-50d"]
+        concern, conclusion, rules = _behind_order(str(view.candidate.decision.conclusion), [view.candidate.decision])
+        return concern, conclusion, ["R-50d", *rules]
+    followed = view.followed
+    rules = list(_VIEW_RULES[topic])
+    if topic is Topic.DUE and followed:
+        rules += [one.planned.contact.rule for one in followed.wanted]
+    if topic is next(one for one in view.topics if one is not Topic.CANDIDATE):  # this card names the open requests
+        rules += ["R-50b"] if followed and followed.move else []
+        rules += ["R-50"] if view.leftovers else []
+    if followed is None:
+        return [], [], rules
+    return [str(followed.course.ingredient or "unknown")], [followed.interpretation.stage.replace(" ", "-")], rules
 
 
 def _is_behind(decision: Decision, topic: str) -> bool:

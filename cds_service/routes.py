@@ -64,6 +64,8 @@ def build_routes(engine: Engine, settings: Settings, desk: Desk) -> Blueprint:
         shown = desk.answer(Call(entry["request_id"], began, admitted, service, hook_request, traceparent))
         answered = perf_counter()
         entry["outcome"], entry["cards"] = shown.decided.outcome, len(shown.decided.cards)
+        if shown.decided.suppressed:
+            entry["suppressed"] = len(shown.decided.suppressed)
         if shown.is_silent:
             entry["mode"] = "silent"
         response = Response(render_response(shown.reply.cards, shown.reply.extension), content_type=JSON)

@@ -1,11 +1,10 @@
 """What is built once at start, and the one pipeline that answers a call."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
-from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -74,11 +73,12 @@ class Reply:
     extension: Json | None
     outcome: str  # "cards" or "nothing-to-say"
     decisions: tuple[Decision, ...] = ()
-    suppressed: tuple[str, ...] = ()  # topics that stay away after an override (R-50c); for the metrics
+    suppressed: tuple[str, ...] = ()  # topics that stay away after an override (R-50c); for log and metrics
+    view: follow_up.View | None = None  # of an opened chart; for the record of the call
 
 
 NOTHING = Reply((), None, "nothing-to-say")
-NO_OVERRIDES: Mapping[str, date] = MappingProxyType({})
+FindOverrides: TypeAlias = Callable[[], Mapping[str, date]]
 NOT_FOR = ("Patient/", "RelatedPerson/")  # R-50c: the texts are for professionals (CH-060)
 FHIR_PATH = "/fhir"  # canonicals resolve under it on the running service
 DEMO_FHIR_PATH = "/demo/fhir"  # the bundled FHIR server of demo mode
@@ -142,12 +142,13 @@ def answer(
     client: Client,
     as_of: date,
     traceparent: str = "",
-    overrides: Mapping[str, date] = NO_OVERRIDES,
+    find_overrides: FindOverrides = dict,
 ) -> Reply:
     """Answer one call: scope, data, facts, decisions, cards. Raises `PreconditionFailed` naming what is missing,
     `BadRequest` for an order about another patient, `Overloaded` when too many calls wait for FHIR servers.
 
-    `overrides`: topic of a patient-view card to the day of its latest override with a coded reason (R-50c).
+    `find_overrides`: topic of a patient-view card to the day of its latest override with a coded reason (R-50c). It is
+    asked once, and only for a patient in scope.
     """
     context = ReadContext(
         engine.index,
@@ -158,7 +159,7 @@ def answer(
     )
     with engine.servers.begin(find_way(request, client, traceparent)) as errand:
         if request.hook == PATIENT_VIEW:
-            return answer_view(engine, service, request, client, context, errand, overrides)
+            return answer_view(engine, service, request, client, context, errand, find_overrides)
         medications = Medications([[draft.raw for draft in request.context.draft_orders]])
         chosen = frozenset(request.selected)
         session = read_session(context, request, chosen, errand, medications)
@@ -181,7 +182,7 @@ def answer_view(
     client: Client,
     context: ReadContext,
     errand: Errand,
-    overrides: Mapping[str, date],
+    find_overrides: FindOverrides,
 ) -> Reply:
     """An opened chart. The hook fires at every one of them: without RLS only two keys are looked at (R-50c)."""
     if request.context.user_id.startswith(NOT_FOR):
@@ -195,7 +196,7 @@ def answer_view(
     others = {key: query for key, query in service.prefetch.items() if key not in scope_keys}
     settled |= obtain(context, replace(service, prefetch=others), request, errand)
     settled, facts = read_facts(context, settled, request, (), (), errand, medications)
-    return _reply_to_view(engine, client, context, settled, facts, overrides)
+    return _reply_to_view(engine, client, context, settled, facts, find_overrides())
 
 
 def _reply_to_view(
@@ -222,7 +223,7 @@ def _reply_to_view(
     traced = {**_trace(engine, settled, ()), "followUp": present_throughout(render_view_trace(view))}
     extension = {EXTENSION: traced} if profile.trace and (cards or view.suppressed) else None
     outcome = "cards" if cards else NOTHING.outcome
-    return Reply(cards, extension, outcome, suppressed=tuple(str(topic) for topic in view.suppressed))
+    return Reply(cards, extension, outcome, suppressed=tuple(str(topic) for topic in view.suppressed), view=view)
 
 
 def _lay_out(engine: Engine, client: Client, context: ReadContext, settled: Mapping[str, Settled]) -> Desktop:

@@ -4,6 +4,7 @@ import atexit
 import hashlib
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -71,8 +72,8 @@ cards = sa.Table(
     sa.Column("request_id", sa.String(32), nullable=False, index=True),
     sa.Column("at", UtcTime, nullable=False, index=True),
     sa.Column("client", sa.String(64), nullable=False),
-    sa.Column("topic", sa.String(64), nullable=False),  # source.topic.code: a class, or reassessment
-    sa.Column("concern", sa.String(64), nullable=False),  # the products ordered
+    sa.Column("topic", sa.String(64), nullable=False),  # source.topic.code: a class, reassessment, a follow-up topic
+    sa.Column("concern", sa.String(64), nullable=False),  # the products ordered or given
     sa.Column("conclusion", sa.String(64), nullable=False),
     sa.Column("rules", sa.Text, nullable=False),  # ids, separated by blanks
 )
@@ -280,10 +281,12 @@ class Store:
     def __init__(self, engine: Engine, queue_size: int, report: Report, now: Callable[[], float]) -> None:
         """`now` gives seconds since 1970: the clock by which tokens are judged must also be that of forgetting them."""
         self.engine = engine
+        weakref.finalize(self, engine.dispose)  # no connection outlives a store that nobody closed
         insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
         # The row comes back if it was put in: drivers count differently. Built once: it costs more than the insert.
         self._claim = insert(seen_tokens).on_conflict_do_nothing().returning(seen_tokens.c.digest)
         self._keep = insert(feedback).on_conflict_do_nothing().returning(feedback.c.digest)
+        self._find_overrides = _query_overrides()
         self._queue: Queue[CallRow | None] = Queue(queue_size)
         self._report = report
         self._now = now
@@ -312,6 +315,23 @@ class Store:
                 return sum(connection.execute(self._keep, asdict(row)).first() is not None for row in rows)
         except SQLAlchemyError as wrong:
             raise StoreDown(_kind(wrong)) from wrong
+
+    def find_overrides(self, client: str, service: str, patient_pseudonym: str) -> dict[str, datetime]:
+        """Topic of a card about this patient to its latest override with a coded reason. Raises `StoreDown`.
+
+        A report dated ahead of its arrival counts from its arrival: a wrong clock must not silence a card for years.
+        """
+        given = {"client": client, "service": service, "pseudonym": patient_pseudonym}
+        found: dict[str, datetime] = {}
+        try:
+            with _reading(self.engine) as connection:
+                for row in connection.execute(self._find_overrides, given):
+                    topic, moment = str(row[0]), min(row[1], row[2])
+                    found[topic] = max(moment, found.get(topic, moment))
+        except SQLAlchemyError as wrong:
+            self._report("overrides not read: cards are shown", _kind(wrong), 0)
+            raise StoreDown(_kind(wrong)) from wrong
+        return found
 
     def is_up(self) -> bool:
         """For readiness."""
@@ -408,6 +428,31 @@ class Store:
         self._cleared = now
         with suppress(StoreDown):
             clear_tokens(self.engine, now)
+
+
+def _query_overrides() -> sa.Select[tuple[str, datetime, datetime]]:
+    """R-50c: overridden with a reason code; an acceptance of the same card cancels what came before it."""
+    later = feedback.alias("later")
+    is_later = sa.or_(
+        later.c.at > feedback.c.at, sa.and_(later.c.at == feedback.c.at, later.c.received >= feedback.c.received)
+    )
+    is_accepted = sa.exists().where(
+        later.c.card == feedback.c.card, later.c.client == feedback.c.client, later.c.outcome == "accepted", is_later
+    )
+    return (
+        sa.select(cards.c.topic, feedback.c.at, feedback.c.received)
+        .select_from(calls)
+        .join(cards, cards.c.request_id == calls.c.request_id)
+        .join(feedback, sa.and_(feedback.c.card == cards.c.uuid, feedback.c.client == calls.c.client))
+        .where(
+            calls.c.pseudonym == sa.bindparam("pseudonym"),
+            calls.c.client == sa.bindparam("client"),
+            calls.c.service == sa.bindparam("service"),
+            feedback.c.outcome == "overridden",
+            feedback.c.reason_code.is_not(None),
+            ~is_accepted,
+        )
+    )
 
 
 def _rows(batch: Iterable[CallRow]) -> tuple[tuple[sa.Table, list[dict[str, Any]]], ...]:

@@ -1,14 +1,13 @@
 """The decision trace: every rule in order with outcome, reason, values, thresholds and citation."""
 
 import sys
-from functools import cache
 from typing import Any
 
 import msgspec
 
 from cds_service.clinical import rules
 from cds_service.clinical.case import Rule
-from cds_service.clinical.decision import NOT_REACHED, Decision, Step
+from cds_service.clinical.decision import NOT_REACHED, Decision
 from cds_service.clinical.model import Answer, Cap, Line, NotApplicable, Used, Verdict
 from cds_service.clinical.results import Reading
 from cds_service.clinical.wording import unquote
@@ -25,7 +24,7 @@ def render_trace(decision: Decision) -> Json:
         {
             "order": order.reference,
             "conclusion": str(decision.conclusion),
-            "rules": [_render_step(step) for step in decision.steps],
+            "rules": [_render_step(*step) for step in decision.steps],
             "values": [
                 _render_reading(reading) for reading in (case.ferritin, case.tsat, case.hemoglobin) if reading.is_usable
             ],
@@ -67,21 +66,18 @@ _NOT_REACHED = (NotApplicable(NOT_REACHED),)
 _encoded: dict[tuple[str, int], msgspec.Raw] = {}  # steps with a constant answer, by rule and answer
 
 
-def _render_step(step: Step) -> Json | msgspec.Raw:
-    rule, answers = step.rule, step.answers
+def _render_step(rule: Rule, answers: tuple[Answer, ...]) -> msgspec.Raw:
     if not answers:
         return _render_constant(rule, "not reached", _NOT_REACHED)
     if _is_quiet(answers):
         return _render_constant(rule, "not applicable", answers)
-    return present(
-        {
-            **_render_rule(rule),
-            "outcome": _outcome(answers),
-            "because": " ".join(unquote(answer.because) for answer in answers),
-            "says": [said for answer in answers for said in _says(answer)],
-            "values": [_render_used(used) for answer in answers for used in getattr(answer, "used", ())],
-        }
-    )
+    said = {
+        "outcome": _outcome(answers),
+        "because": " ".join(unquote(answer.because) for answer in answers),
+        "says": [said for answer in answers for said in _says(answer)],
+        "values": [_render_used(used) for answer in answers for used in getattr(answer, "used", ())],
+    }
+    return _encode_step(rule, present(said))
 
 
 def _render_constant(rule: Rule, outcome: str, answers: tuple[Answer, ...]) -> msgspec.Raw:
@@ -89,14 +85,22 @@ def _render_constant(rule: Rule, outcome: str, answers: tuple[Answer, ...]) -> m
     key = (rule.id, id(answers))
     known = _encoded.get(key)
     if known is None:
-        said = {**_render_rule(rule), "outcome": outcome, "because": unquote(answers[0].because)}
-        known = msgspec.Raw(msgspec.json.encode(said))
+        known = _encode_step(rule, {"outcome": outcome, "because": unquote(answers[0].because)})
         if answers is _NOT_REACHED or id(answers) in _CONSTANT:
             _encoded[key] = known
     return known
 
 
-@cache
+_heads: dict[str, bytes] = {}  # what is the same in every step of a rule, by its id, as an open JSON object
+
+
+def _encode_step(rule: Rule, said: Json) -> msgspec.Raw:
+    head = _heads.get(rule.id)
+    if head is None:
+        head = _heads[rule.id] = msgspec.json.encode(_render_rule(rule)).removesuffix(b"}") + b","
+    return msgspec.Raw(head + msgspec.json.encode(said).removeprefix(b"{"))
+
+
 def _render_rule(rule: Rule) -> Json:
     return present(
         {

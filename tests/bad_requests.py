@@ -89,7 +89,7 @@ MISTAKES: dict[str, Mistake] = {
     "nested-too-deeply": Mistake(
         400,
         "the body is nested too deeply",
-        lambda call: json.dumps({**call, "extension": "?"}).replace('"?"', "[" * 5000 + "]" * 5000).encode(),
+        lambda call: json.dumps({**call, "extension": "?"}).replace('"?"', "[" * 100_000 + "]" * 100_000).encode(),
     ),
     # --- the envelope
     "hook-missing": Mistake(400, "hook: is missing", without("hook")),

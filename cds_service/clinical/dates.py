@@ -128,6 +128,8 @@ def _age(birth: date, on: date) -> int:
 
 def add_months(start: date, months: int) -> date:
     """Same day of the month, clamped to the month's end (R-47). ValueError outside the years 1 to 9999."""
+    if not months:
+        return start
     years, month = divmod(start.month - 1 + months, 12)
     first = date(start.year + years, month + 1, 1)
     return first.replace(day=min(start.day, monthrange(first.year, first.month)[1]))

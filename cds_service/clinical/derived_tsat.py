@@ -27,9 +27,9 @@ def is_one_specimen(one: Day | None, other: Day | None) -> bool:
     """Draws at most 24 h apart, or on one calendar day; without clock times two days are not shown to be one."""
     if one is None or other is None or not one.is_exact or not other.is_exact:
         return False
-    if one.clock is not None and other.clock is not None:
-        return _gap(one, other) <= SPECIMEN
-    return one.first == other.first
+    if one.first == other.first:
+        return True
+    return one.clock is not None and other.clock is not None and _gap(one, other) <= SPECIMEN
 
 
 def derive_tsat(results: Mapping[str, tuple[Result, ...]]) -> list[Result]:

@@ -1,7 +1,7 @@
 """Observation to facts: results in canonical units, pregnancy, severity totals (R-05...R-11, R-20d-e, R-49)."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal, DecimalException
@@ -142,8 +142,9 @@ class _Reader:
         name = self._set_of(part)
         if not name:
             return
-        if name in ANALYTES:
-            self._result(observation, part, reference, name)
+        analyte = ANALYTES.get(name)
+        if analyte:
+            self._result(observation, part, reference, *analyte)
         elif name == SEVERITY:
             self._severity(observation, part, reference)
         elif name in IMPRESSIONS:
@@ -170,10 +171,9 @@ class _Reader:
 
     # --- laboratory and vital signs
 
-    def _result(self, observation: Observation, part: Component, reference: str, name: str) -> None:
-        analyte, method = ANALYTES[name]
+    def _result(self, observation: Observation, part: Component, reference: str, analyte: str, method: str) -> None:
         effective = observation.effectiveDateTime
-        if effective is not None and effective[:10] < self.cutoff[: len(effective[:10])]:
+        if effective is not None and _is_before(effective, self.cutoff):
             known = self.older.get(analyte)
             if known is None or known[0] < effective or (known[0] == effective and known[3] < reference):
                 self.older[analyte] = (effective, observation, part, reference, method)
@@ -188,16 +188,8 @@ class _Reader:
         analyte: str,
         method: str,
     ) -> None:
-        self.kept.setdefault(analyte, []).append(
-            read_result(
-                observation,
-                part,
-                reference,
-                analyte,
-                method,
-                self._day(observation),
-            )
-        )
+        result = read_result(observation, part, reference, analyte, method, self._day(observation))
+        self.kept.setdefault(analyte, []).append(result)
 
     def _day(self, observation: Observation) -> Day | None:
         """Specimen time: effective[x], else the collection time of a contained specimen; never `issued` (3.1)."""
@@ -243,12 +235,11 @@ _READ_AS = (*ANALYTES, SEVERITY, *IMPRESSIONS, *PREGNANCY)
 def read_observations(context: ReadContext, data: Mapping[str, Sequence[msgspec.Raw]], gaps: list[Gap]) -> Found:
     """All Observation keys together: a code is read wherever it came."""
     reader = _Reader(context, gaps)
-    cutoff = reader.cutoff.encode()
     for key in KEYS:
         entries = data.get(key)
         if not entries:
             continue
-        placed = enumerate(entries) if key == KEPT_FOR_EVER else _drop_older(entries, cutoff)
+        placed = enumerate(entries) if key == KEPT_FOR_EVER else _drop_older(entries, reader.cutoff)
         for place, raw in placed:
             try:
                 reader.read(key, raw, place)
@@ -258,28 +249,40 @@ def read_observations(context: ReadContext, data: Mapping[str, Sequence[msgspec.
 
 
 KEPT_FOR_EVER = "rls_severity"  # severity totals of an old course still count (R-49a)
-_MEMBER = b'"effectiveDateTime"'
-_CONTAINED = b'"contained"'
 
 
-def _drop_older(entries: Sequence[msgspec.Raw], cutoff: bytes) -> Iterator[tuple[int, msgspec.Raw]]:
+class _Dated(msgspec.Struct, gc=False):
+    effectiveDateTime: str | None = None
+
+
+_DATED = msgspec.json.Decoder(_Dated)
+
+
+def _drop_older(entries: Sequence[msgspec.Raw], cutoff: str) -> list[tuple[int, msgspec.Raw]]:
     """The entries with their places, less those plainly drawn before `cutoff` (an ISO date); of those the newest stays.
 
-    Decided on the bytes, because a long chart holds thousands of old results. A quoted member name cannot stand inside
-    a JSON string, so the one `effectiveDateTime` of a resource without contained ones is its own.
+    A long chart holds thousands of old results: of them nothing but the date is decoded.
     """
-    newest_day, newest_text, newest_place = b"", b"", -1
+    kept: list[tuple[int, msgspec.Raw]] = []
+    newest: tuple[str, int, msgspec.Raw] | None = None
     for place, raw in enumerate(entries):
-        text = bytes(raw)
-        found = text.find(_MEMBER)
-        start = text.find(b'"', found + len(_MEMBER)) + 1
-        day = text[start : start + 10]
-        if found < 0 or day >= cutoff or text.find(_MEMBER, start) >= 0 or _CONTAINED in text:
-            yield place, raw
-        elif day > newest_day or (day == newest_day and text < newest_text):
-            newest_day, newest_text, newest_place = day, text, place
-    if newest_place >= 0:
-        yield newest_place, entries[newest_place]
+        try:
+            drawn = _DATED.decode(raw).effectiveDateTime
+        except UNREADABLE:
+            drawn = None
+        if drawn is None or not _is_before(drawn, cutoff):
+            kept.append((place, raw))
+        elif newest is None or drawn[:10] > newest[0] or (drawn[:10] == newest[0] and bytes(raw) < bytes(newest[2])):
+            newest = (drawn[:10], place, raw)
+    if newest is not None:
+        kept.append(newest[1:])
+    return kept
+
+
+def _is_before(drawn: str, cutoff: str) -> bool:
+    """By calendar date; a partial date only if all of it lies before."""
+    day = drawn[:10]
+    return day < cutoff[: len(day)]
 
 
 def _name(raw: msgspec.Raw, place: int, key: str) -> str:
@@ -314,16 +317,15 @@ class _Specimen(msgspec.Struct):
 _SPECIMENS = msgspec.json.Decoder(list[_Specimen] | None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Value:
+class _Value(msgspec.Struct, frozen=True, gc=False):
     """A value as recorded: number, comparator, unit; or why there is none."""
 
     number: Decimal | None
-    comparator: str | None
-    code: str | None
-    unit: str | None
-    system: str | None
     recorded: str
+    comparator: str | None = None
+    code: str | None = None
+    unit: str | None = None
+    system: str | None = None
     problem: str = ""
 
 
@@ -378,52 +380,43 @@ def read_result(
 def _value_of(part: Component) -> _Value:
     quantity = part.valueQuantity
     if quantity is not None:
-        try:
-            number = quantity.decimal()
-        except DecimalException:
-            return _Value(
-                None,
-                None,
-                None,
-                None,
-                None,
-                "a value that is no number",
-                "the value is no number",
-            )
-        if number is None:
-            return _Value(None, None, None, None, None, "", "no value")
-        unit = quantity.unit or quantity.code or ""
-        recorded = f"{quantity.comparator or ''}{number} {unit}".strip()
-        return _Value(
-            number,
-            quantity.comparator,
-            quantity.code,
-            quantity.unit,
-            quantity.system,
-            recorded,
-        )
+        return _value_of_quantity(quantity)
     if part.valueString:
         return _value_of_text(part.valueString)
     if part.valueInteger is not UNSET:
         number = Quantity(part.valueInteger).decimal()
-        return _Value(number, None, None, None, None, f"{number} without unit")
-    return _Value(None, None, None, None, None, "", "no value")
+        return _Value(number, f"{number} without unit")
+    return NO_VALUE
+
+
+NO_VALUE = _Value(None, "", problem="no value")
+NO_NUMBER = _Value(None, "a value that is no number", problem="the value is no number")
+
+
+def _value_of_quantity(quantity: Quantity) -> _Value:
+    try:
+        number = quantity.decimal()
+    except DecimalException:
+        return NO_NUMBER
+    if number is None:
+        return NO_VALUE
+    comparator, code, unit = quantity.comparator, quantity.code, quantity.unit
+    recorded = f"{comparator or ''}{number} {unit or code or ''}".strip()
+    return _Value(number, recorded, comparator, code, unit, quantity.system)
 
 
 def _value_of_text(text: str) -> _Value:
     """A text result is read if it carries its unit (R-10)."""
     found = _TEXT.match(text)
     if not found:
-        return _Value(None, None, None, None, None, text, "the text is no result")
+        return _Value(None, text, problem="the text is no result")
     comparator, number, unit = found.groups()
     comparator = _COMPARATORS.get(comparator, comparator) if comparator else None
     return _Value(
         Decimal(number.replace(",", ".")),
-        comparator,
-        None,
-        unit.strip() if unit else None,
-        None,
         text.strip(),
+        comparator,
+        unit=unit.strip() if unit else None,
     )
 
 

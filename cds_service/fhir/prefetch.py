@@ -72,7 +72,7 @@ _LOOSE = msgspec.json.Decoder(_LooseAnswer)
 _ENTRY = msgspec.json.Decoder(_Entry)
 _KIND = msgspec.json.Decoder(_Kind)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_OUTCOME = re.compile(rb'"OperationOutcome"').search
+_OUTCOME = re.compile(rb'[O]perationOutcome"').search  # led by a single letter, which `re` looks for fastest
 _GRAVE = ("error", "fatal")
 
 
@@ -97,7 +97,9 @@ def settle_answer(value: msgspec.Raw | bytes) -> Settled:
             State.SUPPLIED,
             (value if isinstance(value, msgspec.Raw) else msgspec.Raw(value),),
         )
-    resources = tuple(entry.resource for entry in answer.entry or () if entry.resource)
+    if not answer.entry and not answer.link:
+        return EMPTY
+    resources = tuple([entry.resource for entry in answer.entry or () if entry.resource])
     return _settle_bundle(resources, _next_url(answer.link), _OUTCOME(value) is not None)
 
 

@@ -1,6 +1,7 @@
 """Benchmark requests: 5, 60 or 2,000 Observations over the real prefetch keys, most of a large chart old."""
 
 import json
+import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,9 +43,7 @@ def make_request(size: int) -> bytes:
 
 
 def _shifted(text: str, days: int) -> str:
-    import re
-
-    def move(found: "re.Match[str]") -> str:
+    def move(found: re.Match[str]) -> str:
         return (datetime.fromisoformat(found.group()).date() + timedelta(days=days)).isoformat()
 
-    return re.sub(r"\b(?:19|20)\d\d-\d\d-\d\d\b", move, text)
+    return re.sub(r"(?<!\d)(?:19|20)\d\d-\d\d-\d\d(?!\d)", move, text)

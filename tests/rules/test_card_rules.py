@@ -17,6 +17,7 @@ from cds_service.clinical.schedule import plan
 from cds_service.services import Engine, build_engine
 from cds_service.settings import load_settings
 from tests.rules.build import (
+    RLS,
     TODAY,
     allergy,
     case,
@@ -338,6 +339,30 @@ def test_r_08a_a_partial_date_is_shown_as_precise_as_it_is_on_record() -> None:
     february = Day(date(2026, 2, 1), date(2026, 2, 28))
     detail = cards(facts(ferritin("48", day=february), tsat("17")))[0]["detail"]
     assert "Ferritin 48 ng/mL, 2026-02 " in detail or "Ferritin 48 ng/mL, 2026-02\n" in detail
+
+
+def test_r_51a_the_line_on_a_missing_tsat_is_one_of_the_seven() -> None:
+    decision = decide(case(facts(ferritin("48"))))
+    rule = decision.verdicts[0][0]
+    first = next(line for _, line in decision.lines if line.rank is Rank.TSAT_MISSING)
+    lines = (first, *_numbered_lines(Rank.SPECIMEN, 7))
+    crowded = replace(decision, lines=tuple((rule, line) for line in lines))
+    shown = bullets(render_cards(engine().shop, Profile(), Chart("p1"), [crowded])[0])
+    assert shown == [*(f"line {number}" for number in range(6)), "1 more point: see the decision trace."]
+
+
+@pytest.mark.parametrize("conditions", [(RLS,), (RLS, condition("esrd"))], ids=["R-23 grey zone", "R-28 dialysis"])
+def test_r_31_where_there_was_no_strong_recommendation_nothing_is_said_to_be_limited(conditions: Any) -> None:
+    results = (ferritin("90"), tsat("15" if len(conditions) > 1 else "25"))
+    detail = cards(facts(*results, conditions=conditions), order(Ingredient.FERUMOXYTOL, "510"))[0]["detail"]
+    assert "before it was limited" not in detail
+    assert "very low certainty" in detail
+
+
+def test_r_31_in_dialysis_no_strong_recommendation_is_named() -> None:
+    patient = facts(ferritin("150"), tsat("16"), conditions=(RLS, condition("esrd")))
+    for ordered in (order(Ingredient.FERUMOXYTOL, "510"), order(None)):
+        assert "strong recommendation" not in cards(patient, ordered)[0]["detail"]
 
 
 def test_r_54_a_capped_class_does_not_claim_the_strength_of_the_rule() -> None:

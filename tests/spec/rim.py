@@ -36,7 +36,9 @@ CARD = {
 
 def reply(cards: list[Json] | None = None, extension: Json | None = None) -> Any:
     """As much of a Reply as the rim reads."""
-    return SimpleNamespace(cards=cards or [], extension=extension, outcome="tested", decisions=())
+    return SimpleNamespace(
+        cards=cards or [], extension=extension, outcome="tested", decisions=(), suppressed=(), view=None
+    )
 
 
 def fake_engine(offered: tuple[Service, ...] = SERVICES) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -251,7 +252,7 @@ def test_ch_192_with_a_key_comments_are_encrypted(monkeypatch: pytest.MonkeyPatc
 def test_feedback_is_in_the_database_before_the_answer(app: Flask, tmp_path: Path) -> None:
     """Read by another connection, with the app still running."""
     send(app, item())
-    with sqlite3.connect(tmp_path / "store.sqlite3") as other:
+    with closing(sqlite3.connect(tmp_path / "store.sqlite3")) as other:
         assert other.execute("SELECT count(*) FROM feedback").fetchone() == (1,)
 
 

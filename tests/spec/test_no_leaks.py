@@ -1,6 +1,7 @@
 """What is logged and stored at debug level holds no token, no patient and no comment, whatever is sent."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,6 @@ def test_the_pseudonym_can_be_switched_off(
     app = open_protected(monkeypatch, tmp_path, **settings)
     post(app.test_client(), patient_call(), headers=bearer(token()))
     app.extensions["cds_service.store"].close()
-    with sqlite3.connect(tmp_path / "store.sqlite3") as kept:
+    with closing(sqlite3.connect(tmp_path / "store.sqlite3")) as kept:
         ((found,),) = kept.execute("SELECT pseudonym FROM calls").fetchall()
     assert (found is not None) is is_kept

@@ -237,7 +237,7 @@ def test_r_50c_what_stays_away_after_an_override_is_in_the_trace_and_in_the_repl
     service = next(one for one in engine.services if one.hook == "patient-view")
     request = parse_request(json.dumps(opened()).encode())
     quiet = {"follow-up-due": REFERENCE - timedelta(days=3)}
-    reply = services.answer(engine, service, request, engine.demo_client, REFERENCE, overrides=quiet)
+    reply = services.answer(engine, service, request, engine.demo_client, REFERENCE, find_overrides=lambda: quiet)
     assert (list(reply.cards), reply.outcome, reply.suppressed) == ([], "nothing-to-say", ("follow-up-due",))
     assert reply.extension is not None
     (traced,) = reply.extension.values()

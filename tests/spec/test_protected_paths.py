@@ -1,6 +1,7 @@
 """Protected mode: what each path answers without a token, CORS, security headers, silent mode, start-up."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,7 @@ def test_silent_mode_decides_records_and_shows_nothing(
     entry = json.loads(capsysbinary.readouterr().err.splitlines()[-1])
     assert (entry["mode"], entry["cards"]) == ("silent", 1)
     app.extensions["cds_service.store"].close()
-    with sqlite3.connect(tmp_path / "store.sqlite3") as kept:
+    with closing(sqlite3.connect(tmp_path / "store.sqlite3")) as kept:
         assert kept.execute("SELECT uuid FROM cards").fetchall() == [(CARDS[0]["uuid"],)]
         assert kept.execute("SELECT shown, client FROM calls").fetchall() == [(0, "north")]
 

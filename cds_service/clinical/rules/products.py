@@ -29,14 +29,19 @@ _NOTHING_TO_SAY = (NotApplicable("nothing to add about this product"),)
 def _evaluate_cap(case: Case) -> tuple[Answer, ...]:
     ingredient = case.order.ingredient
     if ingredient is None:
-        text = "The product is not named, so the strong recommendation for ferric carboxymaltose does not apply."
+        text = "The product is not named"
+        text += (
+            "." if case.is_in_dialysis else ", so the strong recommendation for ferric carboxymaltose does not apply."
+        )
         return (Cap("product not named", (text,)),)
     if ingredient is Ingredient.FCM:
         return _STRONGEST
     if ingredient in _OF_DIALYSIS and case.is_in_dialysis:
         return _IN_DIALYSIS
     name = doses.name_product(ingredient)
-    say = f"The strong recommendation is for ferric carboxymaltose. For {name}: {_CAPPED[ingredient]}."
+    say = f"For {name}: {_CAPPED[ingredient]}."
+    if not case.is_in_dialysis:  # R-28 knows no strong recommendation
+        say = f"The strong recommendation is for ferric carboxymaltose. {say}"
     return (Cap(f"{name}: {_CAPPED[ingredient]}", (say,)),)
 
 
