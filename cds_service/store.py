@@ -430,7 +430,7 @@ class Store:
             clear_tokens(self.engine, now)
 
 
-def _query_overrides() -> sa.Select[tuple[str, datetime, datetime]]:
+def _query_overrides() -> sa.Select[Any]:
     """R-50c: overridden with a reason code; an acceptance of the same card cancels what came before it."""
     later = feedback.alias("later")
     is_later = sa.or_(

@@ -253,6 +253,7 @@ KEPT_FOR_EVER = "rls_severity"  # severity totals of an old course still count (
 
 class _Dated(msgspec.Struct, gc=False):
     effectiveDateTime: str | None = None
+    contained: msgspec.Raw | msgspec.UnsetType = UNSET
 
 
 _DATED = msgspec.json.Decoder(_Dated)
@@ -261,15 +262,13 @@ _DATED = msgspec.json.Decoder(_Dated)
 def _drop_older(entries: Sequence[msgspec.Raw], cutoff: str) -> list[tuple[int, msgspec.Raw]]:
     """The entries with their places, less those plainly drawn before `cutoff` (an ISO date); of those the newest stays.
 
-    A long chart holds thousands of old results: of them nothing but the date is decoded.
+    A long chart holds thousands of old results: of them nothing but the date is decoded. Contained results may be
+    younger than their panel.
     """
     kept: list[tuple[int, msgspec.Raw]] = []
     newest: tuple[str, int, msgspec.Raw] | None = None
     for place, raw in enumerate(entries):
-        try:
-            drawn = _DATED.decode(raw).effectiveDateTime
-        except UNREADABLE:
-            drawn = None
+        drawn = _plain_date(raw)
         if drawn is None or not _is_before(drawn, cutoff):
             kept.append((place, raw))
         elif newest is None or drawn[:10] > newest[0] or (drawn[:10] == newest[0] and bytes(raw) < bytes(newest[2])):
@@ -277,6 +276,15 @@ def _drop_older(entries: Sequence[msgspec.Raw], cutoff: str) -> list[tuple[int, 
     if newest is not None:
         kept.append(newest[1:])
     return kept
+
+
+def _plain_date(raw: msgspec.Raw) -> str | None:
+    """None where the date alone does not tell how old everything in the resource is."""
+    try:
+        dated = _DATED.decode(raw)
+    except UNREADABLE:
+        return None
+    return dated.effectiveDateTime if dated.contained is UNSET else None
 
 
 def _is_before(drawn: str, cutoff: str) -> bool:
