@@ -1,0 +1,81 @@
+"""Results too old for any rule are passed over by their date alone; what their date does not settle is read (3.1)."""
+
+import json
+from datetime import date, timedelta
+from itertools import permutations
+from typing import Any
+
+import msgspec
+import pytest
+
+from cds_service.clinical import codes
+from cds_service.clinical.model import Gap
+from cds_service.clinical.windows import KEPT_DAYS
+from cds_service.fhir.observations import read_observations
+from cds_service.fhir.wire import ReadContext
+
+AS_OF = date(2026, 3, 10)
+CUTOFF = AS_OF - timedelta(days=KEPT_DAYS)
+CONTEXT = ReadContext(codes.load(None, "https://example.org/fhir"), None, "1", AS_OF, frozenset())
+FERRITIN = {"coding": [{"system": "http://loinc.org", "code": "2276-4"}]}
+
+
+def ferritin(name: str, drawn: object, **members: Any) -> dict[str, Any]:
+    amount = {"value": 48, "unit": "ng/mL", "system": "http://unitsofmeasure.org", "code": "ng/mL"}
+    return {
+        "resourceType": "Observation",
+        "id": name,
+        "status": "final",
+        "code": FERRITIN,
+        "effectiveDateTime": drawn,
+        "valueQuantity": amount,
+        **members,
+    }
+
+
+def days_before_cutoff(days: int) -> str:
+    return (CUTOFF - timedelta(days=days)).isoformat()
+
+
+def read(*resources: dict[str, Any]) -> tuple[set[str], list[Gap]]:
+    gaps: list[Gap] = []
+    entries = [msgspec.Raw(json.dumps(one).encode()) for one in resources]
+    found = read_observations(CONTEXT, {"ferritin": entries}, gaps)
+    return {one.reference.removeprefix("Observation/") for one in found.results.get("ferritin", ())}, gaps
+
+
+NEWEST = ferritin("newest", days_before_cutoff(1))
+OLDER = ferritin("older", days_before_cutoff(2))
+
+ROWS = {
+    "on the cut-off": (ferritin("x", days_before_cutoff(0)), {"x", "newest"}),
+    "one day before it": (ferritin("x", days_before_cutoff(2)), {"newest"}),
+    "with a clock": (ferritin("x", days_before_cutoff(2) + "T08:00:00-05:00"), {"newest"}),
+    "dated by the month of the cut-off": (ferritin("x", CUTOFF.isoformat()[:7]), {"x", "newest"}),
+    "dated by the year of the cut-off": (ferritin("x", CUTOFF.isoformat()[:4]), {"x", "newest"}),
+    "dated by an earlier year": (ferritin("x", str(CUTOFF.year - 1)), {"newest"}),
+    "undated": (ferritin("x", None), {"x", "newest"}),
+    "member younger than its panel": (
+        ferritin("x", days_before_cutoff(2), code={"text": "panel"}, contained=[ferritin("m", AS_OF.isoformat())]),
+        {"x#m", "newest"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_only_what_is_surely_too_old_is_passed_over(name: str) -> None:
+    resource, kept = ROWS[name]
+    assert read(OLDER, resource, NEWEST) == (kept, [])
+
+
+def test_of_results_too_old_the_newest_is_kept_in_any_order() -> None:
+    twin = ferritin("a-twin", days_before_cutoff(1))
+    kept = [read(*resources)[0] for resources in permutations((NEWEST, OLDER, twin))]
+    assert len(kept[0]) == 1 and kept[0] <= {"newest", "a-twin"}
+    assert all(one == kept[0] for one in kept)
+
+
+def test_a_date_that_is_no_text_is_a_named_gap() -> None:
+    kept, gaps = read(ferritin("x", 20200101), NEWEST)
+    assert kept == {"newest"}
+    assert [gap.reference for gap in gaps] == ["Observation/x"]
