@@ -31,7 +31,7 @@ _FOLDED = 6  # members nested deeper than this stay on one line: a rule, a code,
 
 def open_service(days: int = 0, **settings: Any) -> FlaskClient:
     """A test client of the service, default settings, its clock `days` after the reference date (noon, UTC)."""
-    for name in [name for name in os.environ if name.startswith("CDS_")]:
+    for name in [one for one in os.environ if one.startswith("CDS_") and not one.startswith("CDS_TEST_")]:
         del os.environ[name]
     moment = datetime(REFERENCE.year, REFERENCE.month, REFERENCE.day, 12, tzinfo=UTC) + timedelta(days)
     chosen = {"timezone": "UTC", "database_url": "sqlite://", "log_level": "error", **settings}

@@ -114,7 +114,7 @@ def registry(
 
 
 def clear_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("CDS_")]:
+    for name in [one for one in os.environ if one.startswith("CDS_") and not one.startswith("CDS_TEST_")]:
         monkeypatch.delenv(name)
 
 

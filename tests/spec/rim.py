@@ -57,7 +57,7 @@ def open_rim(
     **settings: Any,
 ) -> FlaskClient:
     """A test client of the app, with `answer` in place of the pipeline and no setting from the environment."""
-    for name in [name for name in os.environ if name.startswith("CDS_")]:
+    for name in [one for one in os.environ if one.startswith("CDS_") and not one.startswith("CDS_TEST_")]:
         monkeypatch.delenv(name)
     engine = fake_engine(offered)
     monkeypatch.setattr(services, "build_engine", lambda _: engine)

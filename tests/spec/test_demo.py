@@ -24,7 +24,7 @@ Open = Callable[..., FlaskClient]
 
 @pytest.fixture
 def open_demo(monkeypatch: pytest.MonkeyPatch) -> Open:
-    for name in [name for name in os.environ if name.startswith("CDS_")]:
+    for name in [one for one in os.environ if one.startswith("CDS_") and not one.startswith("CDS_TEST_")]:
         monkeypatch.delenv(name)
 
     def opened(days: int = 0, **settings: Any) -> FlaskClient:

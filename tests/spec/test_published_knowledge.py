@@ -55,7 +55,7 @@ R4_CODES = {
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
-    for name in [name for name in os.environ if name.startswith("CDS_")]:
+    for name in [one for one in os.environ if one.startswith("CDS_") and not one.startswith("CDS_TEST_")]:
         monkeypatch.delenv(name)
     return create_app(load_settings(canonical="https://iron.example")).test_client()
 

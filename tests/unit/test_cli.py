@@ -60,7 +60,7 @@ TRACE = {
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Runs `evaluate` on a body from standard input, with a pipeline of the test's choosing."""
-    for name in [name for name in os.environ if name.startswith("CDS_")]:
+    for name in [one for one in os.environ if one.startswith("CDS_") and not one.startswith("CDS_TEST_")]:
         monkeypatch.delenv(name)
     engine = SimpleNamespace(services=SERVICES, demo_client=SimpleNamespace(name="demo"))
     monkeypatch.setattr(services, "build_engine", lambda _: engine)
