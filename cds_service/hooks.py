@@ -40,6 +40,7 @@ class DraftOrder(Struct, frozen=True, eq=False, gc=False):
     resource_type: str
     id: str | None
     raw: Raw
+    full_url: str | None = None  # of the Bundle entry: what other entries may refer to it by
 
     @property
     def reference(self) -> str | None:
@@ -87,8 +88,9 @@ class _Envelope(Struct, rename="camel", gc=False):
     prefetch: dict[str, Raw] | None = None
 
 
-class _Entry(Struct, gc=False):
+class _Entry(Struct, rename="camel", gc=False):
     resource: Raw
+    full_url: str | None = None
 
 
 class _Bundle(Struct, rename="camel", gc=False):
@@ -230,13 +232,13 @@ def _parse_orders(bundle: _Bundle) -> tuple[DraftOrder, ...]:
         "must be Bundle",
     )
     _require(bundle.entry, "context.draftOrders.entry", "must not be empty")
-    return tuple(_parse_order(number, entry.resource) for number, entry in enumerate(bundle.entry))
+    return tuple(_parse_order(number, entry) for number, entry in enumerate(bundle.entry))
 
 
-def _parse_order(number: int, raw: Raw) -> DraftOrder:
+def _parse_order(number: int, entry: _Entry) -> DraftOrder:
     member = f"context.draftOrders.entry[{number}].resource"
     try:
-        head = _HEAD.decode(raw)
+        head = _HEAD.decode(entry.resource)
     except msgspec.ValidationError as wrong:
         raise _Wrong(explain_shape(wrong, member)) from None
     _require(
@@ -244,7 +246,7 @@ def _parse_order(number: int, raw: Raw) -> DraftOrder:
         f"{member}.resourceType",
         "must be the name of a FHIR resource type",
     )
-    return DraftOrder(head.resource_type, head.id, raw)
+    return DraftOrder(head.resource_type, head.id, entry.resource, entry.full_url)
 
 
 def _select(context: Context) -> tuple[DraftOrder, ...]:

@@ -160,7 +160,9 @@ def answer(
     with engine.servers.begin(find_way(request, client, traceparent)) as errand:
         if request.hook == PATIENT_VIEW:
             return answer_view(engine, service, request, client, context, errand, find_overrides)
-        medications = Medications([[draft.raw for draft in request.context.draft_orders]])
+        drafts = request.context.draft_orders
+        medications = Medications([[draft.raw for draft in drafts]])
+        medications.add({draft.full_url: draft.raw for draft in drafts if draft.full_url})
         chosen = frozenset(request.selected)
         session = read_session(context, request, chosen, errand, medications)
         selected = {

@@ -1,5 +1,6 @@
-"""Writes the tables of the READMEs that are made from code: settings, bad requests (`make fixtures`)."""
+"""Writes the tables of the READMEs that are made from code: settings, bad requests, the story (`make fixtures`)."""
 
+import json
 from pathlib import Path
 
 from cds_service.settings import documented_settings
@@ -26,6 +27,16 @@ def bad_request_table() -> str:
     return "\n".join(lines)
 
 
+def story_table() -> str:
+    """The twelve calls about one patient: what happened, and the cards that came back."""
+    lines = ["| day | what happened | cards |", "|---|---|---|"]
+    for path in sorted((ROOT / "fhir_fixtures" / "story").glob("*.json")):
+        told = json.loads(path.read_text("utf-8"))
+        cards = "<br>".join(f"`{one['source']['topic']['code']}` {one['summary']}" for one in told["cards"]) or "none"
+        lines.append(f"| {told['day']} | {told['about']} | {cards} |")
+    return "\n".join(lines)
+
+
 def between(text: str, marker: str, table: str) -> str:
     """The text with the table between its markers. Raises `ValueError` if one is missing."""
     begin, end = f"<!-- {marker} -->", f"<!-- /{marker} -->"
@@ -37,6 +48,7 @@ def between(text: str, marker: str, table: str) -> str:
 
 
 def write_tables() -> None:
-    README.write_text(between(README.read_text("utf-8"), "settings", settings_table()), "utf-8")
+    text = between(README.read_text("utf-8"), "settings", settings_table())
+    README.write_text(between(text, "story", story_table()), "utf-8")
     listed = between(FIXTURES_README.read_text("utf-8"), "bad-requests", bad_request_table())
     FIXTURES_README.write_text(listed, "utf-8")

@@ -20,7 +20,7 @@ from cds_service.hooks import parse_request
 from cds_service.services import build_engine, find_way
 from cds_service.settings import documented_settings, load_settings
 from cds_service.trace import EXTENSION
-from tests.readme_tables import FIXTURES_README, README, ROOT, bad_request_table, between, settings_table
+from tests.readme_tables import FIXTURES_README, README, ROOT, bad_request_table, between, settings_table, story_table
 from tests.replies import ADDRESSES, open_service, read_request
 from tests.spec.rim import Json, strictly
 
@@ -84,6 +84,10 @@ def test_the_table_of_settings_is_that_of_the_service() -> None:
     named = re.findall(r"^\| `(CDS_[A-Z_]+)` \|", TEXT, re.MULTILINE)
     assert named == [one.name for one in documented_settings()]
     assert all(one.meaning for one in documented_settings())
+
+
+def test_the_story_is_the_one_that_was_told() -> None:
+    assert between(TEXT, "story", story_table()) == TEXT, HOW
 
 
 def test_every_setting_mentioned_anywhere_in_the_readme_exists() -> None:

@@ -73,6 +73,8 @@ FACTORS = {
     (analyte, unit.lower()): Factor(unit, _D(times), _D(over), *doubt) for analyte, unit, times, over, *doubt in _ROWS
 }
 
+_WORDS = {"1": "as a fraction"}  # the UCUM code of a plain number says nothing to a reader
+
 # Other units a text may name; beside a code that says something else they make the value unusable.
 _AMOUNTS = [f"{prefix}{base}" for prefix in ("", "k", "d", "c", "m", "u", "n", "p", "f") for base in ("g", "mol")]
 _OTHER_UNITS = frozenset(
@@ -158,7 +160,7 @@ def convert(
         return doubt
     if factor.is_identity:
         return Converted(value)
-    return Converted(_convert_exactly(value, factor), f"converted from {value:f} {factor.unit}")
+    return Converted(_convert_exactly(value, factor), f"converted from {value:f} {_WORDS.get(factor.unit, factor.unit)}")
 
 
 @lru_cache(maxsize=1024)  # a site writes few spellings

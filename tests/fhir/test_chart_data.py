@@ -95,6 +95,19 @@ def by_reference(reference: Json, *bundled: Json, contained: list[Json] | None =
     return spoil
 
 
+URN = "urn:uuid:0f6b4bd5-26f3-4a3e-8d0e-5a1c6a8d9a11"
+
+
+def by_full_url(full_url: str, medication: Json) -> Spoil:
+    """The order refers to another entry of the Bundle by the entry's `fullUrl`."""
+
+    def spoil(call: Json) -> None:
+        by_reference({"reference": full_url})(call)
+        call["context"]["draftOrders"]["entry"].append({"fullUrl": full_url, "resource": medication})
+
+    return spoil
+
+
 MEDICATION = {"resourceType": "Medication", "id": "m1", "code": {"coding": [{"system": RXNORM, "code": "1433693"}]}}
 
 
@@ -151,6 +164,8 @@ ORDERS: dict[str, tuple[Spoil, str]] = {
         STRONG,
     ),
     "drug in a Medication bundled with the orders": (by_reference({"reference": "Medication/m1"}, MEDICATION), STRONG),
+    "bundled Medication by its urn": (by_full_url(URN, {**MEDICATION, "id": None}), STRONG),
+    "bundled Medication by its address": (by_full_url("https://ehr.example/fhir/Medication/m9", MEDICATION), STRONG),
     "bundled Medication by text": (
         by_reference({"reference": "Medication/m1"}, {**MEDICATION, "code": {"text": "Injectafer 750 mg vial"}}),
         STRONG,

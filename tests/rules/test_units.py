@@ -156,7 +156,8 @@ def test_a_conversion_is_told_and_an_identity_is_not(analyte: str, code: str, ti
     number = "0.5" if code == "1" else "50"
     converted = convert(analyte, D(number), code, None, UCUM)
     assert isinstance(converted, Converted)
-    assert converted.note == ("" if times == over else f"converted from {number} {code}")
+    unit = "as a fraction" if code == "1" else code
+    assert converted.note == ("" if times == over else f"converted from {number} {unit}")
 
 
 def test_every_analyte_has_a_canonical_unit_a_row_and_a_plausible_range() -> None:
