@@ -10,6 +10,7 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import get_content_length
 
+from cds_service import __version__
 from cds_service.card_parts import Profile
 from cds_service.desk import Call, Desk
 from cds_service.discovery import Service, build_services, render_discovery
@@ -27,6 +28,7 @@ from cds_service.errors import (
 )
 from cds_service.feedback import parse_feedback
 from cds_service.hooks import HookRequest, encode, parse_request, render_response
+from cds_service.openapi import render_openapi
 from cds_service.operations import Log, describe_fault
 from cds_service.services import Engine
 from cds_service.settings import Settings
@@ -51,6 +53,14 @@ def build_routes(engine: Engine, settings: Settings, desk: Desk) -> Blueprint:
     def discover() -> Response:
         admitted = desk.admit(request.environ, DISCOVERY, request.environ[ENTRY])
         return Response(offers(admitted.client.profile.follow_up).document, content_type=JSON)
+
+    @cache
+    def openapi() -> bytes:
+        return encode(render_openapi(engine.services, __version__, settings.public_url, is_demo=settings.is_demo))
+
+    @rim.get("/openapi.json")
+    def describe() -> Response:
+        return Response(openapi(), content_type=JSON)
 
     @rim.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:

@@ -23,7 +23,7 @@ LAYERS = (
     ("admission",),
     ("trust",),
     ("clients", "feedback", "records", "migrations"),
-    ("services", "store", "operations", "headers", "keys"),
+    ("services", "store", "operations", "headers", "keys", "openapi"),
     ("cards", "discovery", "follow_up_cards", "follow_up_trace", "hooks", "knowledge_stamp", "trace"),
     ("candidate_card",),
     ("card_detail", "follow_up_parts", "follow_up_suggestions", "reassessment"),
