@@ -33,7 +33,7 @@ help:
 	@echo 'make fixtures  write the synthetic fixtures and the tables of the READMEs anew'
 	@echo 'make nudge     nudge every clinical number: a test has to notice; slow'
 	@echo 'make mutation  mutate the clinical rules; slow'
-	@$(if $(wildcard tests/load/fuzz.py),echo 'make fuzz      random and hostile requests against a running service; slow',true)
+	@$(if $(wildcard tests/load/fuzz.py),echo 'make fuzz      200,000 damaged requests: no answer may be a fault; slow',true)
 	@$(if $(wildcard tests/load/soak.py),echo 'make soak      a long steady load; slow',true)
 	@echo 'make clean     remove environments, caches and reports'
 
@@ -73,7 +73,7 @@ nudge: $(VENV)/.has-test
 	$(BIN)/python tests/load/nudge.py $(ARGS)
 
 fuzz: $(VENV)/.has-test tests/load/fuzz.py
-	$(BIN)/python tests/load/fuzz.py $(ARGS)
+	$(BIN)/python -m tests.load.fuzz $(ARGS)
 
 soak: $(VENV)/.has-test tests/load/soak.py
 	$(BIN)/python tests/load/soak.py $(ARGS)

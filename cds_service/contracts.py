@@ -35,7 +35,11 @@ def find_further_mistakes(body: bytes, first: str) -> tuple[str, ...]:
     if len(body) > LARGEST_EXPLAINED:
         return ()
     member = first.partition(":")[0]
-    found = find_mistakes("request", msgspec.json.decode(body))
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):  # a number too large to hold, or depth, where the parser did not look
+        return ()
+    found = find_mistakes("request", document)
     return tuple(words for words in found if not words.startswith(f"{member}:"))
 
 
