@@ -76,7 +76,7 @@ fuzz: $(VENV)/.has-test tests/load/fuzz.py
 	$(BIN)/python -m tests.load.fuzz $(ARGS)
 
 soak: $(VENV)/.has-test tests/load/soak.py
-	$(BIN)/python tests/load/soak.py $(ARGS)
+	$(BIN)/python -m tests.load.soak $(ARGS)
 
 mutation: $(VENV)/.has-test
 	$(BIN)/mutmut run $(ARGS)
