@@ -42,7 +42,7 @@ class Coding(Struct, gc=False):
     display: str | None = None
 
 
-class Concept(Struct):
+class Concept(Struct, gc=False):
     coding: list[Coding] | Coding | None = None
     text: str | None = None
 
@@ -74,6 +74,9 @@ class Quantity(Struct, gc=False):
         return read_decimal(self.value)
 
 
+_MOST_EXPONENT = 1000  # far beyond anything measured, far within what arithmetic bears
+
+
 def read_decimal(value: msgspec.Raw | UnsetType | None) -> Decimal | None:
     """A JSON number, or a number in a string, exactly as written."""
     if value is None or value is UNSET:
@@ -82,12 +85,12 @@ def read_decimal(value: msgspec.Raw | UnsetType | None) -> Decimal | None:
     if text == "null":
         return None
     number = Decimal(text.strip('"').strip())
-    if not number.is_finite():
+    if not number.is_finite() or abs(number.adjusted()) > _MOST_EXPONENT:
         raise DecimalException(text[:20])
     return number
 
 
-class Range(Struct):
+class Range(Struct, gc=False):
     low: Quantity | None = None
     high: Quantity | None = None
 
@@ -97,7 +100,7 @@ class Identifier(Struct, gc=False):
     value: str | None = None
 
 
-class Patient(Struct):
+class Patient(Struct, gc=False):
     resourceType: str = ""
     id: str | None = None
     birthDate: str | None = None
@@ -106,7 +109,7 @@ class Patient(Struct):
     deceasedDateTime: str | None = None
 
 
-class Component(Struct):
+class Component(Struct, gc=False):
     code: Concept | None = None
     valueQuantity: Quantity | None = None
     valueString: str | None = None
@@ -118,7 +121,7 @@ class Component(Struct):
     referenceRange: msgspec.Raw | UnsetType = UNSET
 
 
-class Observation(Component):
+class Observation(Component, gc=False):
     resourceType: str = ""
     id: str | None = None
     status: str | None = None
@@ -134,7 +137,7 @@ class Observation(Component):
     device: Reference | None = None
 
 
-class Condition(Struct):
+class Condition(Struct, gc=False):
     resourceType: str = ""
     id: str | None = None
     clinicalStatus: Concept | str | None = None
@@ -151,7 +154,7 @@ class Condition(Struct):
     abatementPeriod: Period | None = None
 
 
-class Reaction(Struct):
+class Reaction(Struct, gc=False):
     substance: Concept | None = None
     manifestation: list[Concept] | Concept | None = None
     severity: str | None = None
@@ -163,7 +166,7 @@ class Reaction(Struct):
         return self.manifestation if isinstance(self.manifestation, list) else [self.manifestation]
 
 
-class AllergyIntolerance(Struct):
+class AllergyIntolerance(Struct, gc=False):
     resourceType: str = ""
     id: str | None = None
     clinicalStatus: Concept | str | None = None
@@ -178,7 +181,7 @@ class AllergyIntolerance(Struct):
     reaction: list[Reaction] | None = None
 
 
-class Procedure(Struct):
+class Procedure(Struct, gc=False):
     resourceType: str = ""
     id: str | None = None
     status: str | None = None
@@ -190,7 +193,7 @@ class Procedure(Struct):
     usedCode: list[Concept] | None = None
 
 
-class Kind(Struct):
+class Kind(Struct, gc=False):
     """Just enough to name a resource that cannot be read further."""
 
     resourceType: str = ""
@@ -208,7 +211,7 @@ PROCEDURE = msgspec.json.Decoder(Procedure)
 CONCEPTS = msgspec.json.Decoder(list[Concept] | Concept | None)
 
 
-class ReferenceRange(Struct):
+class ReferenceRange(Struct, gc=False):
     low: Quantity | None = None
 
 
@@ -268,24 +271,24 @@ def reference_to(kind: str, resource_id: str | None, place: int) -> str:
     return f"{kind}/{resource_id}" if resource_id else f"{kind} without id (entry {place + 1})"
 
 
-class DoseAndRate(Struct):
+class DoseAndRate(Struct, gc=False):
     doseQuantity: Quantity | None = None
     doseRange: Range | None = None
 
 
-class Repeat(Struct):
+class Repeat(Struct, gc=False):
     boundsPeriod: Period | None = None
     count: msgspec.Raw | UnsetType = UNSET
     period: msgspec.Raw | UnsetType = UNSET
     periodUnit: str | None = None
 
 
-class Timing(Struct):
+class Timing(Struct, gc=False):
     event: list[str] | None = None
     repeat: Repeat | None = None
 
 
-class Dosage(Struct):
+class Dosage(Struct, gc=False):
     text: str | None = None
     timing: Timing | None = None
     route: Concept | None = None
@@ -295,14 +298,14 @@ class Dosage(Struct):
     dose: Quantity | None = None  # MedicationAdministration
 
 
-class Medication(Struct):
+class Medication(Struct, gc=False):
     resourceType: str = ""
     id: str | None = None
     code: Concept | None = None
     form: Concept | None = None
 
 
-class Order(Struct):
+class Order(Struct, gc=False):
     """MedicationRequest and ServiceRequest, drafts and signed ones alike."""
 
     resourceType: str = ""
@@ -328,7 +331,7 @@ class Order(Struct):
     contained: list[msgspec.Raw] | None = None
 
 
-class Administration(Struct):
+class Administration(Struct, gc=False):
     """MedicationAdministration and MedicationStatement."""
 
     resourceType: str = ""
@@ -345,7 +348,7 @@ class Administration(Struct):
     contained: list[msgspec.Raw] | None = None
 
 
-class Contact(Struct):
+class Contact(Struct, gc=False):
     """ServiceRequest, Task or Appointment, as far as it may be one of our contacts (R-50a)."""
 
     resourceType: str = ""
@@ -365,7 +368,7 @@ ADMINISTRATION = msgspec.json.Decoder(Administration)
 CONTACT = msgspec.json.Decoder(Contact)
 
 
-class Restriction(Struct):
+class Restriction(Struct, gc=False):
     period: Period | None = None
 
 

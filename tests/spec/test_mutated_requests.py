@@ -15,6 +15,9 @@ from tests.replies import ADDRESSES, SITUATIONS, open_service, read_request
 
 MUTANTS = int(os.environ.get("CDS_TEST_MUTANTS", "300"))
 
+ORDER: mutations.Path = ("context", "draftOrders", "entry", 0, "resource")
+DOSE: mutations.Path = (*ORDER, "dosageInstruction", 0, "doseAndRate", 0, "doseQuantity", "value")
+
 
 @pytest.fixture(scope="module")
 def client() -> FlaskClient:
@@ -35,6 +38,8 @@ def damaged(draw: st.DrawFn) -> tuple[str, list[tuple[mutations.Path, str]]]:
 @example(case=("low-ferritin", [(("prefetch", "ferritin"), "bad utf-8")]))
 @example(case=("low-ferritin", [(("hook",), "missing")]))
 @example(case=("low-ferritin", [(("hookInstance",), "too large a number")]))  # was a fault
+@example(case=("over-dose", [(DOSE, "too large a number")]))  # was a fault
+@example(case=("over-dose", [(DOSE, "hundred thousand digits")]))
 @example(case=("low-ferritin", [(("hook",), "zero"), (("prefetch", "tsat"), "too large a number")]))  # was a fault
 def test_ch_002_ch_079_no_damage_to_a_request_makes_the_service_fail(
     client: FlaskClient, case: tuple[str, list[tuple[mutations.Path, str]]]
