@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from os import urandom
 from typing import Any
 
 from cds_service import markdown as md
@@ -49,7 +50,6 @@ PANEL = {
     "tsat": "iron-panel",
     "hemoglobin": "cbc",
 }
-SPECIMEN_NOTE = "Draw ideally in the morning, with no iron supplements or iron-rich foods for 24 hours before (R-12)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class Profile:
     candidate: bool = True  # R-50d (i): suggests an order unasked
     iron_studies: bool = True  # R-50d (ii): suggests iron studies unasked
     severity_observation: bool = False  # takes an Observation without value, to be filled in
+    smart: bool = False  # its authorisation server knows the SMART app, so that cards may link to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Shop:
     stamp: Stamp
     codes: OrderCodes
     reasons: dict[str, Coding]
+    launch_url: str = ""  # of the SMART app, plain: the client adds its parameters (CH-168)
 
     @property
     def topic_system(self) -> str:
@@ -132,12 +134,27 @@ def source_of(shop: Shop, citation: Citation, topic: str) -> Json:
     return source
 
 
+def links_of(shop: Shop, profile: Profile) -> list[Json]:
+    """Few and the same on every card (CH-173); the SMART app only where the client can launch it."""
+    links = [{"label": "Rules, thresholds and sources", "url": shop.knowledge_url, "type": "absolute"}]
+    if profile.smart and shop.launch_url:
+        links.append({"label": "Iron story of this patient as a chart", "url": shop.launch_url, "type": "smart"})
+    return links
+
+
 def override_reasons(shop: Shop, reasons: Sequence[str]) -> list[Json]:
     return [_coding(shop.reasons[code]) for code in reasons]
 
 
 def _coding(coding: Coding) -> Json:
     return {"code": coding.code, "system": coding.system, "display": coding.display}
+
+
+def new_uuid() -> str:
+    """Random, version 4; as `uuid.uuid4` makes it, without its class."""
+    digits = urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def section(title: str, lines: Sequence[str]) -> str:

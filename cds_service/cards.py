@@ -1,21 +1,21 @@
 """Decisions to CDS Hooks cards: recommendation and reassessment card per order, with suggestions (R-51...R-56)."""
 
 from collections.abc import Sequence
-from uuid import uuid4
 
 from cds_service import markdown as md
 from cds_service.card_detail import render_detail
 from cds_service.card_parts import (
     LONGEST_SUMMARY,
     PANEL,
-    SPECIMEN_NOTE,
     TEST_NAMES,
     Chart,
     Json,
     Profile,
     Shop,
     course_of,
+    links_of,
     listed,
+    new_uuid,
     override_reasons,
     primary_source,
     product_name,
@@ -23,6 +23,7 @@ from cds_service.card_parts import (
 )
 from cds_service.clinical.decision import Decision
 from cds_service.clinical.model import Conclusion, Ingredient
+from cds_service.clinical.schedule import SPECIMEN_NOTE
 from cds_service.fhir import orders
 from cds_service.reassessment import CLOSED, Schedule, render_reassessment
 
@@ -110,19 +111,13 @@ def _recommendation(
 ) -> Json:
     lead = decision.verdicts[0]
     card = {
-        "uuid": str(uuid4()),
+        "uuid": new_uuid(),
         "summary": summarise(decision),
         "indicator": _indicator(decision),
         "detail": render_detail(shop, decision, schedule.note if schedule else "", names_order=names_order),
         "source": source_of(shop, primary_source(lead[0].sources), decision.conclusion),
         "overrideReasons": override_reasons(shop, _REASONS[decision.conclusion]),
-        "links": [
-            {
-                "label": "Rules, thresholds and sources",
-                "url": shop.knowledge_url,
-                "type": "absolute",
-            }
-        ],
+        "links": links_of(shop, profile),
     }
     tests = _tests_to_offer(shop, decision, chart)
     if profile.suggestions and tests:
@@ -181,7 +176,7 @@ def _test_suggestion(shop: Shop, chart: Chart, decision: Decision, tests: Sequen
     )
     return {
         "label": f"Order {names}" + (f" for {when.isoformat()}" if when else ""),
-        "uuid": str(uuid4()),
+        "uuid": new_uuid(),
         "isRecommended": True,
         "actions": [
             {

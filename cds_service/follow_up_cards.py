@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from cds_service import markdown as md
 from cds_service.candidate_card import render_candidate
-from cds_service.card_parts import Json, section
+from cds_service.card_parts import Json, links_of, section
 from cds_service.clinical.citations import A2, T1, T8, T12
 from cds_service.clinical.follow_up.contacts import ContactState, State
 from cds_service.clinical.follow_up.course import REPEAT_FROM_DAY
@@ -48,6 +48,7 @@ def render_follow_up(desktop: Desktop, view: View) -> list[Json]:
 
 
 def _finish(desktop: Desktop, card: Json, suggestions: list[Json]) -> Json:
+    card["links"] = links_of(desktop.shop, desktop.profile)
     if suggestions and desktop.profile.suggestions:
         card["suggestions"] = suggestions
         card["selectionBehavior"] = "any"

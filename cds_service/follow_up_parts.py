@@ -39,7 +39,7 @@ def make_card(
         "detail": detail,
         "source": source_of(shop, citation, topic),
         "overrideReasons": override_reasons(shop, reasons),
-        "links": [{"label": "Rules, thresholds and sources", "url": shop.knowledge_url, "type": "absolute"}],
+        "links": [],
     }
 
 

@@ -1,15 +1,13 @@
 """The reassessment card: contacts of the course still to be arranged, one suggestion for them (R-43...R-51, R-56)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from uuid import uuid4
 
 from cds_service import markdown as md
 from cds_service.card_parts import (
     LONGEST_SUMMARY,
     PANEL,
-    SPECIMEN_NOTE,
     TEST_NAMES,
     Chart,
     Json,
@@ -18,7 +16,9 @@ from cds_service.card_parts import (
     course_of,
     create_action,
     footer,
+    links_of,
     listed,
+    new_uuid,
     override_reasons,
     product_name,
     section,
@@ -31,7 +31,7 @@ from cds_service.clinical.decision import Decision
 from cds_service.clinical.expectations import WHAT_TO_EXPECT
 from cds_service.clinical.follow_up.open_requests import Move, find_move
 from cds_service.clinical.model import ArrangedContact
-from cds_service.clinical.schedule import Planned, implied_anchors, plan
+from cds_service.clinical.schedule import SPECIMEN_NOTE, Planned, implied_anchors, plan
 from cds_service.clinical.windows import SAME_COURSE_DAYS
 from cds_service.fhir import orders
 from cds_service.fhir.orders import CourseRef
@@ -154,25 +154,20 @@ def _schedule_note(
 
 def render_reassessment(shop: Shop, profile: Profile, decision: Decision, schedule: Schedule) -> Json:
     moved = schedule.move.planned if schedule.move else ()
+    notes = {one.contact.id: _contact_note(one) for one in (*moved, *schedule.missing)}
     targets = ", ".join(f"{one.contact.title} {one.target.isoformat()}" for one in (*moved, *schedule.missing))
     verb = "Move" if schedule.move else "Schedule"
     card: Json = {
-        "uuid": str(uuid4()),
+        "uuid": new_uuid(),
         "summary": _fit(f"{verb} RLS reassessment after {product_name(decision).lower()}: {targets}"),
         "indicator": "info",
-        "detail": _reassessment_detail(shop, decision, schedule),
+        "detail": _reassessment_detail(shop, decision, schedule, notes),
         "source": source_of(shop, A1, "reassessment"),
         "overrideReasons": override_reasons(shop, _SCHEDULE_REASONS),
-        "links": [
-            {
-                "label": "Rules, thresholds and sources",
-                "url": shop.knowledge_url,
-                "type": "absolute",
-            }
-        ],
+        "links": links_of(shop, profile),
     }
     if profile.suggestions:
-        card["suggestions"] = [_schedule_suggestion(shop, profile, decision, schedule)]
+        card["suggestions"] = [_schedule_suggestion(shop, profile, decision, schedule, notes)]
         card["selectionBehavior"] = "any"
     return card
 
@@ -183,7 +178,7 @@ def _fit(summary: str) -> str:
     return "Schedule the RLS reassessments after IV iron: dates and contents are in the detail"
 
 
-def _reassessment_detail(shop: Shop, decision: Decision, schedule: Schedule) -> str:
+def _reassessment_detail(shop: Shop, decision: Decision, schedule: Schedule, notes: Mapping[str, str]) -> str:
     basis = f"Day 0 is {schedule.anchor.isoformat()}"
     basis += (
         " (provisional: it moves to the day of the last infusion once that is documented)."
@@ -191,7 +186,7 @@ def _reassessment_detail(shop: Shop, decision: Decision, schedule: Schedule) -> 
         else "."
     )
     moved = schedule.move.planned if schedule.move else ()
-    contacts = [md.text(f"{one.contact.title}: {_contact_note(one)}") for one in (*moved, *schedule.missing)]
+    contacts = [md.text(f"{one.contact.title}: {notes[one.contact.id]}") for one in (*moved, *schedule.missing)]
     parts = [
         basis,
         section("Contacts", contacts),
@@ -209,10 +204,13 @@ def _contact_note(planned: Planned) -> str:
     )
 
 
-def _schedule_suggestion(shop: Shop, profile: Profile, decision: Decision, schedule: Schedule) -> Json:
+def _schedule_suggestion(
+    shop: Shop, profile: Profile, decision: Decision, schedule: Schedule, notes: Mapping[str, str]
+) -> Json:
     actions = []
+    baseline = _baseline(decision)
     for planned in schedule.missing:
-        note = _contact_note(planned) + _baseline(decision)
+        note = notes[planned.contact.id] + baseline
         resource = orders.contact_resource(profile.follow_up, shop.codes, schedule.course, planned, note)
         actions.append(
             create_action(
@@ -246,7 +244,7 @@ def _schedule_suggestion(shop: Shop, profile: Profile, decision: Decision, sched
     )
     return {
         "label": MOVE_LABEL if schedule.move else label,
-        "uuid": str(uuid4()),
+        "uuid": new_uuid(),
         "isRecommended": True,
         "actions": actions,
     }
@@ -266,7 +264,10 @@ def _baseline(decision: Decision) -> str:
 def _what_to_expect(decision: Decision) -> list[str]:
     """R-56: the seed study's facts with their weight; never a prognosis for this patient."""
     reading = decision.case.ferritin
-    lines = list(WHAT_TO_EXPECT)
+    lines = list(_EXPECTED)
     if reading.is_usable:
-        lines[2] += f" This patient's ferritin is {reading.shown}; it is context, not a forecast."
-    return [md.text(line) for line in lines]
+        lines[2] += md.text(f" This patient's ferritin is {reading.shown}; it is context, not a forecast.")
+    return lines
+
+
+_EXPECTED = tuple(md.text(line) for line in WHAT_TO_EXPECT)

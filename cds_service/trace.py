@@ -24,7 +24,7 @@ def render_trace(decision: Decision) -> Json:
         {
             "order": order.reference,
             "conclusion": str(decision.conclusion),
-            "rules": [_render_step(*step) for step in decision.steps],
+            "rules": _render_steps(decision),
             "values": [
                 _render_reading(reading) for reading in (case.ferritin, case.tsat, case.hemoglobin) if reading.is_usable
             ],
@@ -63,10 +63,20 @@ def _is_quiet(answers: object) -> bool:
 
 _CONSTANT = _constant_answers()
 _NOT_REACHED = (NotApplicable(NOT_REACHED),)
-_encoded: dict[tuple[str, int], msgspec.Raw] = {}  # steps with a constant answer, by rule and answer
+_encoded: dict[tuple[str, int], bytes] = {}  # steps with a constant answer, by rule and answer
+_encode = msgspec.json.Encoder().encode
 
 
-def _render_step(rule: Rule, answers: tuple[Answer, ...]) -> msgspec.Raw:
+def _render_steps(decision: Decision) -> msgspec.Raw:
+    """The list of all rules, encoded: most of its steps are the same in every call."""
+    steps = [_render_step(rule, answers) for rule, answers in zip(decision.rules, decision.answers, strict=True)]
+    return msgspec.Raw(b"[" + b",".join(steps) + b"]")
+
+
+def _render_step(rule: Rule, answers: tuple[Answer, ...]) -> bytes:
+    known = _encoded.get((rule.id, id(answers)))  # what stands there lives as long as the process, so does its id
+    if known is not None:
+        return known
     if not answers:
         return _render_constant(rule, "not reached", _NOT_REACHED)
     if _is_quiet(answers):
@@ -80,25 +90,24 @@ def _render_step(rule: Rule, answers: tuple[Answer, ...]) -> msgspec.Raw:
     return _encode_step(rule, present(said))
 
 
-def _render_constant(rule: Rule, outcome: str, answers: tuple[Answer, ...]) -> msgspec.Raw:
-    """Encoded once for each rule where the answer is a constant; else for this call only."""
-    key = (rule.id, id(answers))
-    known = _encoded.get(key)
-    if known is None:
-        known = _encode_step(rule, {"outcome": outcome, "because": unquote(answers[0].because)})
-        if answers is _NOT_REACHED or id(answers) in _CONSTANT:
-            _encoded[key] = known
-    return known
+def _render_constant(rule: Rule, outcome: str, answers: tuple[Answer, ...]) -> bytes:
+    """Kept for each rule where the answer is a constant; else for this call only."""
+    step = _encode_step(rule, {"outcome": outcome, "because": unquote(answers[0].because)})
+    if answers is _NOT_REACHED:
+        _encoded[(rule.id, id(()))] = step  # there is one empty tuple
+    elif id(answers) in _CONSTANT:
+        _encoded[(rule.id, id(answers))] = step
+    return step
 
 
 _heads: dict[str, bytes] = {}  # what is the same in every step of a rule, by its id, as an open JSON object
 
 
-def _encode_step(rule: Rule, said: Json) -> msgspec.Raw:
+def _encode_step(rule: Rule, said: Json) -> bytes:
     head = _heads.get(rule.id)
     if head is None:
-        head = _heads[rule.id] = msgspec.json.encode(_render_rule(rule)).removesuffix(b"}") + b","
-    return msgspec.Raw(head + msgspec.json.encode(said).removeprefix(b"{"))
+        head = _heads[rule.id] = _encode(_render_rule(rule)).removesuffix(b"}") + b","
+    return head + _encode(said)[1:]
 
 
 def _render_rule(rule: Rule) -> Json:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cached_property
+from typing import Any, Generic, Self, TypeVar, overload
 
 from cds_service.clinical import dialysis, doses, inflammation, pregnancy, results
 from cds_service.clinical.doses import Dose, EarlierIron
@@ -13,6 +13,31 @@ from cds_service.clinical.pregnancy import PregnancyState
 from cds_service.clinical.results import Reading
 
 LABELS = ("us", "eu")  # product label profile (R-32)
+Found = TypeVar("Found")
+
+
+class derived(Generic[Found]):  # noqa: N801  # stands where a decorator such as `property` stands
+    """A fact that is worked out when it is first asked for, and kept on its case.
+
+    Not `functools.cached_property`: up to Python 3.11 that has one lock for all instances, so that calls answered at
+    the same time would wait for each other.
+    """
+
+    def __init__(self, work_out: Callable[[Any], Found]) -> None:
+        self.work_out = work_out
+        self.name = work_out.__name__
+        self.__doc__ = work_out.__doc__
+
+    @overload
+    def __get__(self, case: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, case: object, owner: type) -> Found: ...
+    def __get__(self, case: object | None, owner: type) -> Self | Found:
+        if case is None:
+            return self
+        found = self.work_out(case)
+        case.__dict__[self.name] = found
+        return found
 
 
 class Case:
@@ -41,58 +66,58 @@ class Case:
         """At order-sign the order is complete (R-04)."""
         return self.hook == "order-sign"
 
-    @cached_property
+    @derived
     def is_in_dialysis(self) -> bool:
         """R-28."""
         return dialysis.is_in_dialysis(self.facts, self.as_of)
 
-    @cached_property
+    @derived
     def doses(self) -> tuple[Dose, ...]:
         """Doses of parenteral iron on record, oldest first, one per day and ingredient (R-40e)."""
         return doses.read_doses(self.facts.dose_records, self.as_of)
 
-    @cached_property
+    @derived
     def earlier_iron(self) -> EarlierIron:
         """How this order stands to iron already given (R-40, R-41)."""
         return doses.place_order(self)
 
-    @cached_property
+    @derived
     def weight(self) -> Reading:
         """kg, R-08b."""
         return results.read_weight(self)
 
-    @cached_property
+    @derived
     def ferritin(self) -> Reading:
         return results.read_iron_study(self, "ferritin")
 
-    @cached_property
+    @derived
     def tsat(self) -> Reading:
         """Reported or derived (R-06)."""
         return results.read_iron_study(self, "tsat")
 
-    @cached_property
+    @derived
     def hemoglobin(self) -> Reading:
         return results.read_hemoglobin(self)
 
-    @cached_property
+    @derived
     def crp(self) -> Reading:
         """The one drawn nearest to the ferritin (R-27)."""
         return results.read_crp(self)
 
-    @cached_property
+    @derived
     def phosphate(self) -> Reading:
         return results.read_phosphate(self)
 
-    @cached_property
+    @derived
     def pregnancy(self) -> PregnancyState:
         return pregnancy.assess(self.facts, self.as_of)
 
-    @cached_property
+    @derived
     def inflammation(self) -> inflammation.Inflammation:
         """R-27: what points to inflammation."""
         return inflammation.assess(self)
 
-    @cached_property
+    @derived
     def dose_mg(self) -> Decimal | None:
         """mg of elemental iron per administration of this order (R-04a); None when absent or unreadable."""
         return doses.order_dose_mg(self.order, self.weight)

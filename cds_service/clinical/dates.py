@@ -98,8 +98,11 @@ def read_period(start: str | None, end: str | None, zone: ZoneInfo | None) -> Da
 
 def read_instant(text: str | None) -> datetime | None:
     """`issued` as a moment that can be compared; without an offset it is taken as UTC. None when unreadable."""
-    if not text or len(text) > _LONGEST:
-        return None
+    return _read_instant(text) if text and len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _read_instant(text: str) -> datetime | None:
     try:
         when = datetime.fromisoformat(text)
     except ValueError:

@@ -18,7 +18,7 @@ from cds_service.clinical.model import (
 
 # Phases in which every verdict is named on the card, not only the first (section 1, P2; R-26).
 NAMES_ALL = (Phase.STOP, Phase.MISSING)
-EVERY_PHASE = frozenset(Phase)
+EVERY_PHASE = tuple(Phase)
 NOT_REACHED = "not reached: decided before"
 
 
@@ -43,7 +43,13 @@ class Decision:
     caps: tuple[tuple[Rule, Cap], ...]  # those that lowered the class; empty when there was nothing to lower
     lines: tuple[tuple[Rule, Line], ...]  # R-51a order
     remarks: tuple[tuple[Rule, Remark], ...]
-    steps: tuple[Step, ...]
+    rules: tuple[Rule, ...]
+    answers: tuple[tuple[Answer, ...], ...]  # of each rule; empty when it was not reached
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All rules with their answers: the trace."""
+        return tuple(map(Step, self.rules, self.answers))
 
     @property
     def makes_warning(self) -> bool:
@@ -66,18 +72,18 @@ class Decision:
 
 def decide(rules: tuple[Rule, ...], case: Case) -> Decision:
     """Evaluate `rules`, sorted by phase, for one case."""
-    steps: list[Step] = []
+    every: list[tuple[Answer, ...]] = []
     verdicts: list[tuple[Rule, Verdict]] = []
     caps: list[tuple[Rule, Cap]] = []
     lines: list[tuple[Rule, Line]] = []
     remarks: list[tuple[Rule, Remark]] = []
     reached = EVERY_PHASE
     for rule in rules:
-        if rule.phase not in reached:
-            steps.append(Step(rule, ()))
+        if reached is not EVERY_PHASE and rule.phase not in reached:
+            every.append(())
             continue
         answers = rule.evaluate(case)
-        steps.append(Step(rule, answers))
+        every.append(answers)
         for answer in answers:
             if isinstance(answer, NotApplicable):
                 continue
@@ -101,17 +107,18 @@ def decide(rules: tuple[Rule, ...], case: Case) -> Decision:
         tuple(caps),
         tuple(lines),
         tuple((rule, one) for rule, one in remarks if conclusion.is_supportive or not one.speaks_for_iron),
-        tuple(steps),
+        rules,
+        tuple(every),
     )
 
 
-def _still_reached(decider: Rule, verdict: Verdict) -> frozenset[Phase]:
+def _still_reached(decider: Rule, verdict: Verdict) -> tuple[Phase, ...]:
     """First match wins; out of scope ends everything; stops and gaps are all named; lines stand on any card."""
     if verdict.conclusion is Conclusion.OUT_OF_SCOPE:
-        return frozenset()
-    same = {decider.phase} if decider.phase in NAMES_ALL else set()
-    caps = {Phase.CAP} if verdict.conclusion.is_supportive else set()
-    return frozenset({Phase.TEXT} | same | caps)
+        return ()
+    same = (decider.phase,) if decider.phase in NAMES_ALL else ()
+    caps = (Phase.CAP,) if verdict.conclusion.is_supportive else ()
+    return (Phase.TEXT, *same, *caps)
 
 
 def _rank(item: tuple[Rule, Line]) -> int:

@@ -27,8 +27,9 @@ def is_one_specimen(one: Day | None, other: Day | None) -> bool:
     """Draws at most 24 h apart, or on one calendar day; without clock times two days are not shown to be one."""
     if one is None or other is None or not one.is_exact or not other.is_exact:
         return False
-    if one.first == other.first:
-        return True
+    days = abs((one.first - other.first).days)
+    if days != 1:
+        return days == 0
     return one.clock is not None and other.clock is not None and _gap(one, other) <= SPECIMEN
 
 
@@ -85,15 +86,12 @@ def _calculate(iron: Result, mate: Result) -> Result:
     value = _saturation(iron, mate)
     plausible = value.cut(PLAUSIBLE["tsat"]) if value else None
     if plausible is None:
-        return replace(
-            _frame(iron, mate),
-            rejected=RejectedBecause.IMPLAUSIBLE,
-            problem="the TSAT calculated from them is not plausible",
-        )
+        problem = "the TSAT calculated from them is not plausible"
+        return replace(_frame(iron, mate), rejected=RejectedBecause.IMPLAUSIBLE, problem=problem)
     if mate.analyte != "transferrin":
-        return replace(_frame(iron, mate), value=plausible)
+        return _frame(iron, mate, plausible)
     doubtful = any(plausible.cut(band) for band in _BANDS)
-    return replace(_frame(iron, mate), value=plausible, transferrin_based=True, indeterminate=doubtful)
+    return replace(_frame(iron, mate, plausible), transferrin_based=True, indeterminate=doubtful)
 
 
 def _saturation(iron: Result, mate: Result) -> Interval | None:
@@ -126,12 +124,12 @@ def _unreadable(iron: Result, mate: Result, culprit: Result) -> Result:
     return replace(_frame(iron, mate), rejected=culprit.rejected or RejectedBecause.UNREADABLE, problem=problem)
 
 
-def _frame(iron: Result, mate: Result) -> Result:
-    """All but the value. Dated by the iron, which blackout and age are about; preliminary if a part of it is."""
+def _frame(iron: Result, mate: Result, value: Interval | None = None) -> Result:
+    """Dated by the iron, which blackout and age are about; preliminary if a part of it is."""
     factor = f" (TIBC = {TIBC_PER_TRANSFERRIN} x transferrin)" if mate.analyte == "transferrin" else ""
     return Result(
         analyte="tsat",
-        value=None,
+        value=value,
         recorded=f"iron {iron.recorded}, {NAMES[mate.analyte]} {mate.recorded}",
         day=iron.day,
         status=PRELIMINARY if PRELIMINARY in (iron.status, mate.status) else "final",

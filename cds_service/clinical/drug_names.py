@@ -5,6 +5,7 @@ Names and spellings are general knowledge, mostly English. A name gives the id o
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cds_service.clinical.value_set_files import read_shipped
 
@@ -135,7 +136,11 @@ _RLS_STEMS = (
 
 def drug_from_text(text: str) -> DrugName | None:
     """The iron or RLS drug that a text names; None for everything else, iron-based phosphate binders included."""
-    text = text[:LONGEST_TEXT]
+    return _read(text[:LONGEST_TEXT])
+
+
+@lru_cache(maxsize=2048)  # a formulary has few spellings of a drug, and the same ones come with every call
+def _read(text: str) -> DrugName | None:
     lowered = text.lower()
     concept = None
     if any(stem in lowered for stem in _STEMS):
@@ -147,13 +152,22 @@ def drug_from_text(text: str) -> DrugName | None:
 
 def is_injectable(text: str) -> bool:
     """The words say that it goes into vein or muscle (R-01a): injection, infusion, IV, IM; a vial if not drunk."""
-    text = text[:LONGEST_TEXT]
+    return _is_injectable(text[:LONGEST_TEXT])
+
+
+@lru_cache(maxsize=2048)
+def _is_injectable(text: str) -> bool:
     return bool(_INJECTED.search(text)) or (bool(_CONTAINER.search(text)) and not is_oral(text))
 
 
 def is_oral(text: str) -> bool:
     """The words say that it is swallowed: oral, tablet, capsule, PO."""
-    return bool(_SWALLOWED.search(text[:LONGEST_TEXT]))
+    return _is_oral(text[:LONGEST_TEXT])
+
+
+@lru_cache(maxsize=2048)
+def _is_oral(text: str) -> bool:
+    return bool(_SWALLOWED.search(text))
 
 
 def _iron(text: str) -> str | None:

@@ -48,21 +48,18 @@ class Interval:
 
     def is_within(self, other: "Interval") -> bool:
         """All of this interval lies in `other`."""
-        return self._starts_within(other) and self._ends_within(other)
-
-    def _starts_within(self, other: "Interval") -> bool:
-        if other.low is None:
-            return True
-        if self.low is None or self.low < other.low:
-            return False
-        return self.low > other.low or other.low_closed or not self.low_closed
-
-    def _ends_within(self, other: "Interval") -> bool:
-        if other.high is None:
-            return True
-        if self.high is None or self.high > other.high:
-            return False
-        return self.high < other.high or other.high_closed or not self.high_closed
+        low, high = self.low, self.high
+        if other.low is not None:
+            if low is None or low < other.low:
+                return False
+            if low == other.low and self.low_closed and not other.low_closed:
+                return False
+        if other.high is not None:
+            if high is None or high > other.high:
+                return False
+            if high == other.high and self.high_closed and not other.high_closed:
+                return False
+        return True
 
     def cut(self, other: "Interval") -> "Interval | None":
         """What both have in common; None when nothing."""

@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import IntEnum, StrEnum
 
 from cds_service.clinical.dates import Day
+from cds_service.clinical.frozen import frozen
 from cds_service.clinical.interval import Interval
 
 # --------------------------------------------------------------------------------------------------------- facts
@@ -37,7 +38,7 @@ class RejectedBecause(StrEnum):
     UNREADABLE = "unreadable"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(frozen=True, slots=True)
 class Result:
     """One laboratory or vital-sign result as read from one Observation (or one of its components)."""
 
@@ -60,7 +61,7 @@ class Result:
     flagged_low: bool = False  # interpretation L or LL (R-21)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(frozen=True, slots=True)
 class ConditionEntry:
     """One problem-list entry or encounter diagnosis, read by R-02a."""
 
@@ -144,7 +145,7 @@ class DoseRecord:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(frozen=True, slots=True)
 class OrderDose:
     """Dose per administration as written (R-04a). All three amounts None and not unreadable = absent."""
 
@@ -157,7 +158,7 @@ class OrderDose:
         return self.mg is None and self.mg_per_kg is None and not self.unreadable
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(frozen=True, slots=True)
 class IronOrder:
     """One parenteral-iron order: in the session, or signed and in the chart (R-04b)."""
 
@@ -275,7 +276,7 @@ class Gap:
     key: str = ""  # prefetch key
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(frozen=True, slots=True)
 class PatientFacts:
     """Everything the rules may know about the patient (section 3.1 of the rule book)."""
 
@@ -364,7 +365,7 @@ class Citation:
     section: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(frozen=True, slots=True)
 class Used:
     """A value a rule looked at, for trace and card."""
 
@@ -379,7 +380,7 @@ class NotApplicable:
     because: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(frozen=True, slots=True)
 class Verdict:
     """A class. `headline` completes the card's summary; `say` are sentences of its detail, first one leading."""
 
@@ -402,7 +403,7 @@ class Cap:
     used: tuple[Used, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(frozen=True, slots=True)
 class Line:
     """A caution line (R-51a)."""
 
@@ -413,7 +414,7 @@ class Line:
     used: tuple[Used, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(frozen=True, slots=True)
 class Remark:
     """A fixed or value-bound sentence that is no caution line (R-12, R-14, R-29, R-30, R-38, R-39, R-54)."""
 

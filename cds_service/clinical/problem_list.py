@@ -10,23 +10,27 @@ _NEVER_COUNT = ("refuted", "entered-in-error")
 
 def find_counting(conditions: Iterable[ConditionEntry], concepts: frozenset[str]) -> tuple[ConditionEntry, ...]:
     """Entries in one of the value sets `concepts`, of any clinical status, that are not refuted, in error or hedged."""
-    return _in_order(entry for entry in conditions if entry.counts and concepts & entry.concepts)
+    found = [entry for entry in conditions if not concepts.isdisjoint(entry.concepts) and entry.counts]
+    return _in_order(found) if found else ()  # asked two dozen times a call, and nearly always nothing
 
 
 def find_active(conditions: Iterable[ConditionEntry], concepts: frozenset[str]) -> tuple[ConditionEntry, ...]:
-    return tuple(entry for entry in find_counting(conditions, concepts) if entry.is_active)
+    found = find_counting(conditions, concepts)
+    return tuple([entry for entry in found if entry.is_active]) if found else ()
 
 
 def find_hedged(conditions: Iterable[ConditionEntry], concepts: frozenset[str]) -> tuple[ConditionEntry, ...]:
     """Entries that name the condition with a negation, kinship or screening word: a caution, never a fact (R-02a)."""
     return _in_order(
-        entry
-        for entry in conditions
-        if entry.is_hedged and entry.verification_status not in _NEVER_COUNT and concepts & entry.concepts
+        [
+            entry
+            for entry in conditions
+            if entry.is_hedged and entry.verification_status not in _NEVER_COUNT and concepts & entry.concepts
+        ]
     )
 
 
-def _in_order(entries: Iterable[ConditionEntry]) -> tuple[ConditionEntry, ...]:
+def _in_order(entries: list[ConditionEntry]) -> tuple[ConditionEntry, ...]:
     """By name, then reference: what a card says does not depend on the order of resources."""
     return tuple(sorted(entries, key=lambda entry: (entry.name, entry.reference)))
 

@@ -1,11 +1,11 @@
 """What the rules get to know of one analyte: the result to use, those set aside and why, and what contradicts it."""
 
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
 from cds_service.clinical import units
 from cds_service.clinical.dates import Day
+from cds_service.clinical.frozen import frozen
 from cds_service.clinical.interval import Interval
 from cds_service.clinical.model import Result, Used
 from cds_service.clinical.wording import quote
@@ -45,7 +45,7 @@ class SetAsideKind(StrEnum):
     CONTRADICTED = "contradicted"  # R-13a
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(frozen=True, slots=True)
 class SetAside:
     """A result that is not used. `why` goes on from the result: "is 129 days old (limit 90)"."""
 
@@ -54,7 +54,7 @@ class SetAside:
     kind: SetAsideKind
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(frozen=True, slots=True)
 class Reading:
     """The state of one analyte on the hook date. Built so that the order of resources never matters (R-13)."""
 

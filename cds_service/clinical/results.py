@@ -59,7 +59,7 @@ _BLOOD_GAS = "blood-gas"
 
 def read_iron_study(case: "Case", analyte: str) -> Reading:
     """`ferritin` in ng/mL or `tsat` in %, reported or calculated (R-06, R-08...R-11, R-13, R-13a, R-28b, R-41)."""
-    timing = partial(_time_iron_draw, _read_clocks(case))
+    timing = partial(_time_iron_draw, _read_clocks(case)) if case.doses else partial(_time_by_age, case.as_of)
     if analyte == "tsat":
         return _read_tsat(case, Question("tsat", timing, partial(_zone_of, zones.TSAT_ZONES), _absent(case, "tsat")))
     cuts = zones.FERRITIN_ZONES_IN_DIALYSIS if case.is_in_dialysis else zones.FERRITIN_ZONES
@@ -88,8 +88,6 @@ def _read_tsat(case: "Case", question: Question) -> Reading:
 
 def _read_clocks(case: "Case") -> IronClocks:
     """The doses that make a result uninterpretable, and the course whose next dose this order is (R-41)."""
-    if not case.doses:
-        return IronClocks(case.as_of, LAB_DAYS)
     earlier = case.earlier_iron
     is_next = earlier.relation is Relation.NEXT_DOSE and bool(earlier.course)
     return IronClocks(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import lru_cache
 
 from cds_service.clinical.dates import add_months
 
@@ -34,6 +35,7 @@ class Planned:
 
 
 SPECIMEN = "Draw in the morning if possible, after 24 hours without iron supplements or iron-rich food (R-12)."
+SPECIMEN_NOTE = "Draw ideally in the morning, with no iron supplements or iron-rich foods for 24 hours before (R-12)."
 _TESTS = ("ferritin", "iron-panel", "cbc")
 
 DAY_8 = Contact(
@@ -116,6 +118,7 @@ _BY_ID = {contact.id: contact for contact in CONTACTS}
 _FIRST_YEAR, _LAST_YEAR = 100, 9900
 
 
+@lru_cache(maxsize=512)  # keyed by a day alone; many courses begin on one
 def plan(anchor: date) -> tuple[Planned, ...]:
     """The four contacts of a course, `anchor` being day 0 (R-43); none for a day at the end of the calendar."""
     return tuple(place(contact, anchor) for contact in CONTACTS) if _is_sane(anchor) else ()

@@ -1,9 +1,9 @@
 """Sorts the results of one analyte into usable ones and those set aside, with the reason (R-07, R-08, R-10, R-11)."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from cds_service.clinical.dates import Day
+from cds_service.clinical.frozen import frozen
 from cds_service.clinical.model import RejectedBecause, Result
 from cds_service.clinical.reading import SetAside, SetAsideKind, show_result
 from cds_service.clinical.specimen_time import Timing
@@ -17,7 +17,7 @@ def _never(_: Result, __: Result) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(frozen=True, slots=True)
 class Question:
     """How the results of one analyte are judged and compared."""
 
@@ -30,7 +30,7 @@ class Question:
     is_same_sample: Callable[[Result, Result], bool] = _never  # R-06: a reported and a calculated TSAT of one specimen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(frozen=True, slots=True)
 class Screened:
     """Results sorted into usable ones and those set aside, in no particular order."""
 
@@ -81,6 +81,8 @@ def _screen_value(question: Question, result: Result) -> SetAside | None:
 
 def drop_replaced(results: list[Result]) -> tuple[list[Result], list[SetAside]]:
     """R-07: of several reports on the same specimen time the strongest stays; equals all stay."""
+    if len(results) <= 1:
+        return results, []
     drawn = [result.day.first for result in results if result.day]
     if len(set(drawn)) == len(drawn):
         return results, []  # as nearly always: no two of one day

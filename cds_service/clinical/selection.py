@@ -1,6 +1,6 @@
 """Chooses among the usable results of one analyte and finds what contradicts the choice (R-13, R-13a, R-26)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, time
 from decimal import Decimal
 
@@ -26,6 +26,8 @@ def read_results(question: Question, results: Iterable[Result]) -> Reading:
 
 def settle(question: Question, screened: Screened) -> Reading:
     """The newest usable result, unless a newer one that cannot be read contradicts it."""
+    if not screened.usable and not screened.set_aside:
+        return Reading(question.analyte, why_missing=question.absent)
     usable, vague = _part_unordered(question, screened.usable)
     set_aside = [*screened.set_aside, *vague]
     candidate = choose(question, usable) if usable else None
@@ -180,8 +182,8 @@ def _last_day(result: Result) -> date:
     return result.day.last if result.day else date.min
 
 
-def sort_newest_first(set_aside: Iterable[SetAside]) -> tuple[SetAside, ...]:
-    return tuple(sorted(set_aside, key=_age_key, reverse=True))
+def sort_newest_first(set_aside: Sequence[SetAside]) -> tuple[SetAside, ...]:
+    return tuple(sorted(set_aside, key=_age_key, reverse=True)) if len(set_aside) > 1 else tuple(set_aside)
 
 
 def _age_key(one: SetAside) -> tuple[date, date, time, str, str, str, str]:

@@ -81,6 +81,8 @@ class IronClocks:
 def judge_iron_draw(clocks: IronClocks, on: date, clock: time | None) -> Timing:
     """R-09 before R-08 before R-09a: a result that shows circulating product is never evidence, however old."""
     start = clocks.course_start
+    if start is None and not clocks.doses and not clocks.small_doses:  # as nearly always: no iron on record
+        return judge_age(on, clocks.as_of, clocks.limit)
     if start is not None and is_drawn_before(on, clock, start):
         return _judge_before_course(clocks, start, on, clock)
     earlier = [dose for dose in clocks.doses if not is_drawn_before(on, clock, dose)]

@@ -160,7 +160,9 @@ def convert(
         return doubt
     if factor.is_identity:
         return Converted(value)
-    return Converted(_convert_exactly(value, factor), f"converted from {value:f} {_WORDS.get(factor.unit, factor.unit)}")
+    return Converted(
+        _convert_exactly(value, factor), f"converted from {value:f} {_WORDS.get(factor.unit, factor.unit)}"
+    )
 
 
 @lru_cache(maxsize=1024)  # a site writes few spellings
@@ -281,6 +283,7 @@ _CUTS = {
 _ONLY_ZERO = frozenset((_D(0),))
 
 
+@lru_cache(maxsize=4096)  # one call shows a value a dozen times: in rules, card and trace
 def display(analyte: str, value: Interval | Decimal, *limits: Decimal) -> str:
     """`74.5 ng/mL`, `<5 ng/mL`, `17 %`: rounded, but never onto a cut-off or a laboratory's own `limits`."""
     unit = CANONICAL[analyte]

@@ -8,11 +8,21 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last four bytes are the IPv4 address really reached
-# Instance metadata of cloud machines; the IPv4 one is link-local, this one is not.
-_METADATA = frozenset({ipaddress.ip_address("fd00:ec2::254")})
+# The last four bytes are the IPv4 address that is really reached: NAT64 (RFC 6052, RFC 8215), IPv4-translated
+# (RFC 2765) and IPv4-compatible (RFC 4291 2.5.5.1) notation.
+_IPV4_INSIDE = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96")))
+_PUBLIC_IPV6 = ipaddress.IPv6Network("2000::/3")  # all that is given out; Python calls global what is not yet
+# Instance metadata and credentials of cloud machines, as far as they are not at link-local addresses.
+_METADATA = frozenset(
+    map(
+        ipaddress.ip_address,
+        ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254"),
+    )
+)
+LONGEST_TOKEN = 16_384  # characters; longer header lines are refused by servers
 _SENDABLE = re.compile(r"[\x21-\x7e]+").fullmatch  # what fits into a header as it is
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}").fullmatch
+IPV4 = 4
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -52,7 +62,7 @@ class Origin:
 
 NO_SERVER = NoAccess("the call names no fhirServer")
 NO_TOKEN = NoAccess("the call brings no access token (fhirAuthorization)")
-NO_HEADER = NoAccess("the access token holds characters that no HTTP header can")
+NO_HEADER = NoAccess(f"the access token is over {LONGEST_TOKEN} characters, or holds some that no HTTP header can")
 NOT_LISTED = NoAccess(
     "the fhirServer of the call is not listed; list it in CDS_FHIR_BASES (demo mode), or under [[client.fhir]] in the "
     "registry of CDS_CLIENTS"
@@ -60,7 +70,12 @@ NOT_LISTED = NoAccess(
 
 
 def find_access(
-    server: str | None, token: str | None, scope: str, bases: tuple[AllowedBase, ...], traceparent: str = ""
+    server: str | None,
+    token: str | None,
+    scope: str,
+    bases: tuple[AllowedBase, ...],
+    traceparent: str = "",
+    request_id: str = "",
 ) -> Access | NoAccess:
     """Server and token of a call as access to a listed base (CH-097, CH-098, CH-108)."""
     if server is None:
@@ -70,9 +85,11 @@ def find_access(
         return NOT_LISTED
     if token is None:
         return NO_TOKEN
-    if not _SENDABLE(token):
+    if len(token) > LONGEST_TOKEN or not _SENDABLE(token):
         return NO_HEADER
-    headers = {"traceparent": traceparent} if _TRACEPARENT(traceparent) else {}
+    headers = {"X-Request-Id": request_id} if request_id else {}
+    if _TRACEPARENT(traceparent):
+        headers["traceparent"] = traceparent
     return Access(base, token, scope, headers)
 
 
@@ -136,13 +153,13 @@ def may_connect(address: str, *, private_network: bool) -> bool:
         return False
     if ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip in _METADATA:
         return False
-    return private_network or ip.is_global
+    return private_network or (ip.is_global and (ip.version == IPV4 or ip in _PUBLIC_IPV6))
 
 
 def _reached(ip: IpAddress) -> IpAddress:
     """The IPv4 address that an IPv6 notation stands for."""
-    if isinstance(ip, ipaddress.IPv4Address):
+    if isinstance(ip, ipaddress.IPv4Address) or ip.is_loopback:
         return ip
-    if ip in _NAT64:
+    if any(ip in network for network in _IPV4_INSIDE):
         return ipaddress.IPv4Address(ip.packed[-4:])
-    return ip.ipv4_mapped or ip.sixtofour or ip
+    return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else ip)

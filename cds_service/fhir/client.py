@@ -4,6 +4,7 @@ The deadline is kept by the clock while an answer arrives, not only by socket ti
 token or a body; what went wrong is told in words that hold none of them.
 """
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -38,11 +39,12 @@ JSON_TYPES = ("application/fhir+json", "application/json", "application/json+fhi
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one key may bring; beyond that its answer is cut and counts as incomplete."""
+    """How much one key may bring, and one call; beyond that an answer is cut and counts as incomplete."""
 
     pages: int = 20
     entries: int = 5_000
     bytes: int = 16 * 1024 * 1024
+    bytes_of_call: int = 64 * 1024 * 1024
 
 
 class _Refused(Exception):
@@ -73,7 +75,8 @@ class FhirClient:
 
     def fetch_all(self, access: Access, jobs: Mapping[str, Job], enough: Enough, deadline: float) -> dict[str, Settled]:
         """The answer to each job, under its key. `deadline` is a moment of `time.monotonic`; nobody waits longer."""
-        reading = _Reading(access, self._adapters[access.base.private_network], self._limits, enough, deadline)
+        adapter = self._adapters[access.base.private_network]
+        reading = _Reading(access, adapter, self._limits, _Weight(), enough, deadline)
         pending = {self._pool.submit(reading.settle, key, job): key for key, job in jobs.items()}
         return _collect(pending, deadline + GRACE)
 
@@ -91,6 +94,20 @@ def _collect(pending: Mapping["Future[Settled]", str], until: float) -> dict[str
     return answers | {pending[future]: Settled(State.FAILED, why="no answer in time") for future in late}
 
 
+class _Weight:
+    """Bytes that the answers of one call hold so far, over all its threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bytes = 0
+
+    def add(self, count: int) -> int:
+        """The sum."""
+        with self._lock:
+            self._bytes += count
+            return self._bytes
+
+
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """What all queries of one call share."""
@@ -98,6 +115,7 @@ class _Reading:
     access: Access
     adapter: CheckedAdapter
     limits: Limits
+    weight: _Weight
     enough: Enough
     deadline: float
 
@@ -118,7 +136,8 @@ class _Reading:
 
     def _follow(self, key: str, page: Settled) -> Settled:
         """Pages until there are enough results or no more, within the limits; a cut answer is incomplete (CH-090)."""
-        resources, size = list(page.resources), 0
+        resources = list(page.resources)
+        size = sum(memoryview(one).nbytes for one in resources)
         seen: set[str] = set()
         while page.next_url is not None:
             if self.enough(key, resources):
@@ -217,6 +236,8 @@ class _Reading:
             body += chunk
             if len(body) > self.limits.bytes:
                 raise _Refused("the answer is larger than is read for one key")
+            if self.weight.add(len(chunk)) > self.limits.bytes_of_call:
+                raise _Refused("the answers together are larger than is read for one call")
         return bytes(body)
 
 

@@ -9,7 +9,8 @@ import msgspec
 from cds_service.clinical.dates import read_day
 from cds_service.clinical.units import WINDOW_DAYS
 from cds_service.clinical.windows import SAME_TIME_DAYS
-from cds_service.fhir.observations import ANALYTES, USABLE_STATUS, read_result
+from cds_service.fhir.laboratory import ANALYTES, read_result
+from cds_service.fhir.observations import USABLE_STATUS
 from cds_service.fhir.wire import OBSERVATION, UNREADABLE, Observation, ReadContext, concept_ids
 
 Enough = Callable[[str, Sequence[msgspec.Raw]], bool]

@@ -1,6 +1,5 @@
 """Settles each prefetch key: supplied, empty, missing, failed, incomplete are different answers (CH-085...CH-096)."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -28,27 +27,28 @@ class Settled:
     @property
     def is_answered(self) -> bool:
         """The client or the server answered the query in full: no need to ask again (CH-087, CH-094)."""
-        return self.state in (State.SUPPLIED, State.EMPTY)
+        return self.state in _ANSWERED
 
 
+_ANSWERED = (State.SUPPLIED, State.EMPTY)
 MISSING = Settled(State.MISSING, why="not supplied")
 EMPTY = Settled(State.EMPTY)
 
 
-class _Link(msgspec.Struct):
+class _Link(msgspec.Struct, gc=False):
     relation: str = ""
     url: str = ""
 
 
-class _Entry(msgspec.Struct):
+class _Entry(msgspec.Struct, gc=False):
     resource: msgspec.Raw = msgspec.Raw()
 
 
-class _Issue(msgspec.Struct):
+class _Issue(msgspec.Struct, gc=False):
     severity: str = "error"
 
 
-class _Answer(msgspec.Struct):
+class _Answer(msgspec.Struct, gc=False):
     """A resource, a searchset Bundle or an OperationOutcome, as far as needed to tell which."""
 
     resourceType: str
@@ -57,12 +57,12 @@ class _Answer(msgspec.Struct):
     issue: list[_Issue] | None = None
 
 
-class _LooseAnswer(msgspec.Struct):
+class _LooseAnswer(msgspec.Struct, gc=False):
     resourceType: str
     entry: list[msgspec.Raw] | None = None
 
 
-class _Kind(msgspec.Struct):
+class _Kind(msgspec.Struct, gc=False):
     resourceType: str = ""
     issue: list[_Issue] | None = None
 
@@ -72,7 +72,6 @@ _LOOSE = msgspec.json.Decoder(_LooseAnswer)
 _ENTRY = msgspec.json.Decoder(_Entry)
 _KIND = msgspec.json.Decoder(_Kind)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_OUTCOME = re.compile(rb'[O]perationOutcome"').search  # led by a single letter, which `re` looks for fastest
 _GRAVE = ("error", "fatal")
 
 
@@ -100,7 +99,7 @@ def settle_answer(value: msgspec.Raw | bytes) -> Settled:
     if not answer.entry and not answer.link:
         return EMPTY
     resources = tuple([entry.resource for entry in answer.entry or () if entry.resource])
-    return _settle_bundle(resources, _next_url(answer.link), _OUTCOME(value) is not None)
+    return _settle_bundle(resources, _next_url(answer.link) if answer.link else None, _may_hold_outcome(value))
 
 
 def _settle_loosely(value: msgspec.Raw | bytes) -> Settled:
@@ -114,7 +113,7 @@ def _settle_loosely(value: msgspec.Raw | bytes) -> Settled:
     return _settle_bundle(
         tuple(_loose_resource(entry) for entry in answer.entry or ()),
         None,
-        _OUTCOME(value) is not None,
+        _may_hold_outcome(value),
     )
 
 
@@ -123,6 +122,10 @@ def _loose_resource(entry: msgspec.Raw) -> msgspec.Raw:
         return _ENTRY.decode(entry).resource or entry
     except _UNREADABLE:
         return entry
+
+
+def _may_hold_outcome(value: msgspec.Raw | bytes) -> bool:
+    return b'OperationOutcome"' in bytes(value)  # a copy and this search take half as long as `re` without a copy
 
 
 def _next_url(links: list[_Link] | None) -> str | None:
@@ -150,7 +153,7 @@ def _settle_bundle(resources: tuple[msgspec.Raw, ...], next_url: str | None, may
 
 def _outcome_severities(resource: msgspec.Raw) -> tuple[str, ...] | None:
     """Severities of an OperationOutcome, None for any other resource. An outcome without issues counts as an error."""
-    if _OUTCOME(resource) is None:
+    if not _may_hold_outcome(resource):
         return None
     try:
         kind = _KIND.decode(resource)

@@ -18,7 +18,7 @@ from cds_service.clinical.model import (
     PatientFacts,
     ProcedureEntry,
 )
-from cds_service.fhir import arranged, iron_doses, iron_orders, observations, problems
+from cds_service.fhir import arranged, iron_doses, iron_orders, observations, pregnancy_status, problems
 from cds_service.fhir.wire import (
     ADMINISTRATION,
     ALLERGY,
@@ -248,7 +248,7 @@ def read_facts(
         medications=tuple(chart.uses),
         pregnancy=(
             *found.pregnancy,
-            *observations.pregnancy_of_conditions(chart.conditions),
+            *pregnancy_status.pregnancy_of_conditions(chart.conditions),
         ),
         severity=tuple(found.severity),
         impressions=tuple(found.impressions),

@@ -47,9 +47,10 @@ class Concept(Struct, gc=False):
     text: str | None = None
 
     def codings(self) -> list[Coding]:
-        if self.coding is None:
-            return []
-        return self.coding if isinstance(self.coding, list) else [self.coding]
+        coding = self.coding
+        if type(coding) is list:  # as nearly always
+            return coding
+        return [] if coding is None else as_list(coding)
 
 
 class Reference(Struct, gc=False):

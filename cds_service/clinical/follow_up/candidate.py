@@ -9,6 +9,7 @@ from cds_service.clinical.case import Case
 from cds_service.clinical.decision import Decision, decide
 from cds_service.clinical.follow_up.course import REPEAT_FROM_DAY
 from cds_service.clinical.model import Allergen, Ingredient, IronOrder, OrderDose, PatientFacts
+from cds_service.clinical.order_dose import FCM_MG_PER_KG, FCM_MOST_MG
 from cds_service.clinical.problem_list import find_counting
 from cds_service.clinical.rules import RULES
 from cds_service.clinical.rules.allergy import REACTION_ENTRIES
@@ -22,6 +23,9 @@ NEVER_TESTED_DAYS = 365
 DRAFT = "draft"
 _VOID_STATUS = ("entered-in-error", "cancelled")
 DRAFT_REFERENCE = "MedicationRequest/candidate"
+ORAL_FIRST = "Oral iron is an equal option at this ferritin and is named first: ferrous sulfate, 65 mg elemental iron."
+HOW_DOSED = f"{FCM_MG_PER_KG} mg/kg, at most {FCM_MOST_MG} mg, rounded down"
+WITHOUT_FERRITIN = f"the last {NEVER_TESTED_DAYS} days"
 
 
 @dataclass(frozen=True, slots=True)

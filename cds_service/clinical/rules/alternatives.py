@@ -132,7 +132,7 @@ RULES: tuple[Rule, ...] = (
         "Oral iron as an alternative, by ferritin",
         Phase.TEXT,
         (A1, A4, T13),
-        ("ferritin", "allergies", "medications", "conditions"),
+        ("ferritin", "tsat", "allergies", "medications", "conditions"),
         _evaluate_oral,
         (
             Threshold("oral iron is an alternative at ferritin up to", FERRITIN_LOW.high or Decimal(0), "ng/mL"),
@@ -144,7 +144,7 @@ RULES: tuple[Rule, ...] = (
         "Severe RLS speaks for the vein",
         Phase.TEXT,
         (T1,),
-        ("severity", "medications"),
+        ("severity", "tsat", "medications", "conditions"),
         _evaluate_severity,
         (SEVERE_FROM, SEVERITY_CURRENT),
     ),
