@@ -96,14 +96,15 @@ def _registry() -> Any:
 
 
 def _member(error: "ValidationError") -> str:
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{_name(step)}" for step in error.absolute_path)
+    path = "".join(f"[{step}]" if isinstance(step, int) else _name(step) for step in error.absolute_path)
     if error.validator in _MISSING:
         path += f".{error.message.split(chr(39))[1]}"  # the message starts with the name: 'hook' is a required property
     return path.removeprefix(".") or "the body"
 
 
 def _name(step: str) -> str:
-    return step if step.isidentifier() and len(step) <= LONGEST_NAME else repr(step[:LONGEST_NAME])
+    """What is not formed like a name of ours is not repeated: it goes into the log, and may name a patient."""
+    return f".{step}" if step.isidentifier() and len(step) <= LONGEST_NAME else "[?]"
 
 
 _MISSING = ("required", "dependentRequired")

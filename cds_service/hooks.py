@@ -126,10 +126,13 @@ _CONTEXTS: Mapping[str, msgspec.json.Decoder[_PatientView]] = {
 }
 _Match = Callable[[str], object]
 _UUID: _Match = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
-_BARE_ID: _Match = re.compile(r"[^/\s]+").fullmatch
-_TYPE_AND_ID: _Match = re.compile(r"[A-Za-z0-9_]+/[A-Za-z0-9_.-]+").fullmatch
-_TYPE: _Match = re.compile(r"[A-Za-z]+").fullmatch
+# FHIR ids have at most 64 characters; some systems' are longer. None fills twenty URLs with megabytes.
+_BARE_ID: _Match = re.compile(r"[^/\s]{1,256}").fullmatch
+_TYPE_AND_ID: _Match = re.compile(r"[A-Za-z0-9_]{1,64}/[A-Za-z0-9_.-]{1,256}").fullmatch
+_TYPE: _Match = re.compile(r"[A-Za-z]{1,64}").fullmatch
 _URL: _Match = re.compile(r"[hH][tT][tT][pP][sS]?://[^\s/?#]+\S*").fullmatch
+LONGEST_URL = 2048
+LONGEST_SCOPE = 16_384
 
 
 def parse_request(body: bytes) -> HookRequest:
@@ -184,12 +187,14 @@ def _check_access(envelope: _Envelope) -> None:
     """CH-039, CH-104."""
     if envelope.fhir_server is not None:
         _require(_URL(envelope.fhir_server), "fhirServer", "must be an http or https URL")
+        _require(len(envelope.fhir_server) <= LONGEST_URL, "fhirServer", f"has more than {LONGEST_URL} characters")
     access = envelope.fhir_authorization
     if access is None:
         return
     _require(envelope.fhir_server, "fhirServer", "is missing beside fhirAuthorization")
     _require(access.token_type == "Bearer", "fhirAuthorization.token_type", "must be Bearer")
     _require(access.expires_in >= 0, "fhirAuthorization.expires_in", "must not be negative")
+    _require(len(access.scope) <= LONGEST_SCOPE, "fhirAuthorization.scope", f"has more than {LONGEST_SCOPE} characters")
     for name in ("access_token", "scope", "subject"):
         _require(
             getattr(access, name).strip(),

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from cds_service.contracts import LARGEST_EXPLAINED, find_mistakes
 from cds_service.errors import BadRequest
-from cds_service.hooks import HookRequest, parse_request
+from cds_service.hooks import LONGEST_SCOPE, LONGEST_URL, HookRequest, parse_request
 from tests.spec.rim import (
     PATIENT,
     TOKEN,
@@ -224,3 +225,35 @@ def test_jsonschema_is_not_loaded_for_a_good_call() -> None:
     loaded = done.stdout.decode().split()
     assert "cds_service.contracts" in loaded
     assert "jsonschema" not in loaded
+
+
+@pytest.mark.parametrize("member", ["patientId", "encounterId", "userId"])
+def test_ids_have_a_greatest_length(member: str) -> None:
+    """An id is put into up to twenty URLs at once."""
+    kind = "Practitioner/" if member == "userId" else ""
+    for length, is_taken in ((256, True), (257, False)):
+        request = json.loads(GOOD)
+        request["context"][member] = kind + "x" * length
+        body = json.dumps(request).encode()
+        if is_taken:
+            parse_request(body)
+        else:
+            assert refused(body)[0].startswith(f"context.{member}: ")
+
+
+@pytest.mark.parametrize(
+    ("member", "most", "make"),
+    [
+        ("fhirServer", LONGEST_URL, lambda length: {"fhirServer": "https://ehr.example/".ljust(length, "x")}),
+        (
+            "fhirAuthorization.scope",
+            LONGEST_SCOPE,
+            lambda length: {"fhirAuthorization": {**authorization(), "scope": "s" * length}},
+        ),
+    ],
+    ids=["fhirServer", "scope"],
+)
+def test_address_and_scope_have_a_greatest_length(member: str, most: int, make: Callable[[int], Any]) -> None:
+    good = {**json.loads(GOOD), "fhirServer": "https://ehr.example"}
+    parse_request(json.dumps({**good, **make(most)}).encode())
+    assert refused(json.dumps({**good, **make(most + 1)}).encode())[0].startswith(f"{member}: ")
