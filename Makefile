@@ -6,7 +6,7 @@
 # The environment, CDS_* settings included, passes through to the service.
 
 .SUFFIXES:
-.PHONY: help run test lint types audit lock install-all fixtures bench nudge fuzz mutation soak clean check-python
+.PHONY: help run test lint types audit lock install-all fixtures screenshots matrix bench nudge fuzz mutation soak replay-load clean check-python
 ARGS =
 
 # The Python asked for, else the first one in the path that is new enough, else python3 and a plain word about it.
@@ -31,14 +31,17 @@ help:
 	@echo 'make lock      resolve pyproject.toml anew into requirements.lock (ARGS=--upgrade for newest versions)'
 	@echo 'make bench     processor time and latency against a bare Flask application'
 	@echo 'make fixtures  write the synthetic fixtures and the tables of the READMEs anew'
+	@echo 'make screenshots  take the pictures of the pages anew (needs Chromium)'
+	@echo 'make matrix    write the matrix of CDS Hooks rows anew: which tests show each, and what the self-test saw'
 	@echo 'make nudge     nudge every clinical number: a test has to notice; slow'
-	@echo 'make mutation  mutate the clinical rules; slow'
-	@$(if $(wildcard tests/load/fuzz.py),echo 'make fuzz      200,000 damaged requests: no answer may be a fault; slow',true)
+	@echo "make mutation  mutate the clinical rules: nine in ten have to be noticed; slow (ARGS='--only units.py')"
+	@$(if $(wildcard tests/load/fuzz.py),echo 'make fuzz      200 000 damaged requests: no answer may be a fault; slow',true)
 	@$(if $(wildcard tests/load/soak.py),echo 'make soak      a long steady load; slow',true)
+	@echo 'make replay-load  how fast a replay is, at 10,000 and 100,000 synthetic patients; slow'
 	@echo 'make clean     remove environments, caches and reports'
 
 run: $(VENV)/.has-run
-ifneq ($(wildcard cds_service/store.py),)
+ifneq ($(wildcard cds_service/store),)
 	@$(BIN)/cds-service migrate
 endif
 	@exec $(BIN)/cds-service serve $(ARGS)
@@ -66,8 +69,14 @@ lock: $(VENV)/.has-lint
 bench: $(VENV)/.has-test
 	$(BIN)/python tests/load/bench.py $(ARGS)
 
+screenshots: $(VENV)/.has-test
+	$(BIN)/python -m tests.web.screenshots
+
 fixtures: $(VENV)/.has-test
 	$(BIN)/python tests/build_fixtures.py
+
+matrix: $(VENV)/.has-test
+	$(BIN)/python tests/conformance/build_matrix.py
 
 nudge: $(VENV)/.has-test
 	$(BIN)/python tests/load/nudge.py $(ARGS)
@@ -78,9 +87,11 @@ fuzz: $(VENV)/.has-test tests/load/fuzz.py
 soak: $(VENV)/.has-test tests/load/soak.py
 	$(BIN)/python -m tests.load.soak $(ARGS)
 
+replay-load: $(VENV)/.has-heavy
+	$(BIN)/python tests/load/replay_load.py $(ARGS)
+
 mutation: $(VENV)/.has-test
-	$(BIN)/mutmut run $(ARGS)
-	$(BIN)/mutmut results
+	$(BIN)/python tests/load/mutation.py $(ARGS)
 
 clean:
 	rm -rf .venv .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache mutants dist

@@ -10,18 +10,24 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 
 from cds_service import services
-from cds_service.admission import admit_anyone, admit_registered, published_keys
+from cds_service.admission import admit_anyone, admit_operator, admit_registered, published_keys
 from cds_service.clients import Clients, load_registry
 from cds_service.demo.routes import build_demo
 from cds_service.desk import Desk
 from cds_service.errors import ConfigurationError, Misdirected
-from cds_service.headers import add_security, cors_for_anyone, cors_for_listed
+from cds_service.headers import add_security, cors_for_anyone, cors_for_listed, read_request_id, read_trace_id
 from cds_service.knowledge.routes import build_knowledge
-from cds_service.operations import Log, build_health, build_log
-from cds_service.routes import ENTRY, build_routes, register_errors, render_error
-from cds_service.settings import Settings, is_loopback, load_settings
+from cds_service.metrics import Metrics
+from cds_service.operations import Log, build_log, build_operations
+from cds_service.readiness import as_gauges, look_at
+from cds_service.routes import ENTRY, PROGRESS, build_routes, register_errors, render_error
+from cds_service.settings import Settings, is_loopback, load_settings, read_metrics_folder
 from cds_service.store import Store, StoreDown, is_migrated, open_database
+from cds_service.web.attributes_page import build_attributes_page
+from cds_service.web.conformance_page import build_conformance_page
 from cds_service.web.pages import build_pages
+from cds_service.web.playground import build_playground
+from cds_service.web.smart import build_smart, demo_places, registered_places
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -45,7 +51,18 @@ def create_app(
     log = log or build_log(settings.log_level)
     engine = services.build_engine(settings)
     clients = _load_clients(settings, log)
-    store, is_recording = _open_store(settings, log, clock)
+    metrics = Metrics({service.hook for service in engine.services}, read_metrics_folder())
+    store, is_recording = _open_store(settings, log, clock, metrics.note_lost_records)
+    keys = published_keys(log, metrics.note_key_failure)
+    look = look_at(
+        engine,
+        clients,
+        store,
+        keys,
+        is_recording=is_recording,
+        overdue=lambda: services.overdue_reviews(engine, today()),
+    )
+    metrics.watch(as_gauges(look), lambda: store.recorder.waiting)
 
     def today(zone: tzinfo | None = settings.zone) -> date:
         return clock().astimezone(zone).date()  # R-08a: the calendar day of the site; None is this machine's zone
@@ -59,17 +76,24 @@ def create_app(
         admit = admit_anyone(engine.demo_client)
         log.warning("demo mode: no login is asked for, synthetic patients only", mode="demo")
     else:
-        admit = admit_registered(clients, store, settings, clock, published_keys(log).find)
+        admit = admit_registered(clients, store, settings, clock, keys.find)
         app.extensions[CLIENTS] = clients
+    for due in services.overdue_reviews(engine, today()):
+        log.warning("a review of the clinical knowledge is overdue", reason=due)
     app.extensions[STORE] = store
     desk = Desk(engine, settings, admit, store if is_recording else None, clock, today)
     app.register_blueprint(build_routes(engine, settings, desk))
     app.register_blueprint(build_knowledge(engine, settings))
-    app.register_blueprint(build_pages(engine, is_demo=settings.is_demo))
+    app.register_blueprint(build_pages(engine, settings))
+    app.register_blueprint(build_conformance_page(is_demo=settings.is_demo))
+    app.register_blueprint(build_attributes_page(engine, today, is_demo=settings.is_demo))
+    places = registered_places(lambda: clients.registry) if clients else demo_places(engine)
+    app.register_blueprint(build_smart(engine, settings, places, today))
     if settings.is_demo:
         app.register_blueprint(build_demo(settings, today))
-    app.register_blueprint(build_health(lambda: bool(engine.services) and (clients is None or store.is_up())))
-    app.wsgi_app = _surround(app.wsgi_app, settings, log, clients)  # type: ignore[method-assign,assignment]
+        app.register_blueprint(build_playground(engine, settings, today))
+    app.register_blueprint(build_operations(look, admit_operator(settings), metrics.render))
+    app.wsgi_app = _surround(app.wsgi_app, settings, log, clients, metrics)  # type: ignore[method-assign,assignment]
     return app
 
 
@@ -79,11 +103,14 @@ def _load_clients(settings: Settings, log: Log) -> Clients | None:
     return None if path is None else Clients(lambda: load_registry(path, settings), log)
 
 
-def _open_store(settings: Settings, log: Log, clock: Callable[[], datetime]) -> tuple[Store, bool]:
+def _open_store(
+    settings: Settings, log: Log, clock: Callable[[], datetime], note_lost: Callable[[int], None]
+) -> tuple[Store, bool]:
     """The store, and whether calls are recorded: a demo works without a database."""
 
     def report(event: str, kind: str, lost: int) -> None:
         log.error(event, exception=kind, lost=lost)
+        note_lost(lost)
 
     engine = open_database(settings.database_url)
     try:
@@ -99,8 +126,10 @@ def _open_store(settings: Settings, log: Log, clock: Callable[[], datetime]) -> 
     return Store(engine, settings.record_queue, report, lambda: clock().timestamp()), is_ready or not settings.is_demo
 
 
-def _surround(inner: "WSGIApplication", settings: Settings, log: Log, clients: Clients | None) -> "WSGIApplication":
-    """What every answer has, also a refused or failed one: an id, CORS headers, one line in the log.
+def _surround(
+    inner: "WSGIApplication", settings: Settings, log: Log, clients: Clients | None, metrics: Metrics
+) -> "WSGIApplication":
+    """What every answer has, also a refused or failed one: an id, CORS headers, a line in the log, a count.
 
     Around Flask and not in its hooks: nothing that goes wrong inside escapes it, and it costs a third.
     """
@@ -110,9 +139,8 @@ def _surround(inner: "WSGIApplication", settings: Settings, log: Log, clients: C
 
     def outer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         began = perf_counter()
-        request_id = token_hex(8)
-        entry: dict[str, Any] = {"request_id": request_id}
-        environ[ENTRY] = entry
+        entry = environ[ENTRY] = _identify(environ)
+        request_id = entry["request_id"]
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             entry["route"], entry["status"] = _route(environ), int(status[:3])
@@ -126,7 +154,9 @@ def _surround(inner: "WSGIApplication", settings: Settings, log: Log, clients: C
         else:
             refusal = Misdirected("address the service by localhost, or list the host name in CDS_DEMO_HOSTS")
             body = render_error(refusal, entry)(environ, start)
-        _log_request(log, environ, entry, began)
+        took = perf_counter() - began
+        _log_request(log, environ, entry, took)
+        metrics.note(entry, took, environ.get(PROGRESS))
         return body
 
     return outer
@@ -138,13 +168,22 @@ def _route(environ: "WSGIEnvironment") -> str:
     return str(rule.rule) if rule is not None else "none"
 
 
-def _log_request(log: Log, environ: "WSGIEnvironment", entry: dict[str, Any], began: float) -> None:
+def _identify(environ: "WSGIEnvironment") -> dict[str, Any]:
+    """What the log knows of a request before it is looked at. A caller may repeat its id; `call` never repeats."""
+    own, given, trace_id = token_hex(8), read_request_id(environ), read_trace_id(environ)
+    entry: dict[str, Any] = {"request_id": own} if given is None else {"request_id": given, "call": own}
+    if trace_id is not None:
+        entry["trace_id"] = trace_id
+    return entry
+
+
+def _log_request(log: Log, environ: "WSGIEnvironment", entry: dict[str, Any], took: float) -> None:
     """One line a request."""
     write = log.debug if entry.get("route") in QUIET else log.info
     write(
         "request",
         method=environ["REQUEST_METHOD"],
-        duration_ms=round((perf_counter() - began) * 1000, 2),
+        duration_ms=round(took * 1000, 2),
         **entry,
     )
 

@@ -25,6 +25,7 @@ class SmartApp:
 
     client_id: str
     frame_origins: tuple[str, ...]
+    token_origins: tuple[str, ...] = ()  # of its token endpoint, where that is not on the FHIR server
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,9 @@ class _Fhir(_Table):
 class _Smart(_Table):
     client_id: Word
     frame_origins: Words
+    token_origins: Words
 
-    @field_validator("frame_origins")
+    @field_validator("frame_origins", "token_origins")
     @classmethod
     def _are_origins(cls, value: list[str]) -> list[str]:
         return [_require_origin(one) for one in value]
@@ -203,11 +205,15 @@ def load_registry(path: Path, settings: Settings) -> Registry:
         ) from None
     except tomllib.TOMLDecodeError as wrong:
         raise ConfigurationError(f"{path} is not TOML: {wrong}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{path} is nested too deeply") from None
     except ValidationError as wrong:
         names = _names(document)
         raise ConfigurationError(
             "; ".join(_explain(path, names, dict(error)) for error in wrong.errors(include_url=False))
         ) from None
+    except ValueError:  # not TOMLDecodeError: the parser lets this one of Python's through
+        raise ConfigurationError(f"{path} holds a number of thousands of digits") from None
     mistakes = [*_clashes(path, entries), *_rollout_mistakes(path, entries, settings)]
     clients = []
     for entry in entries:
@@ -235,6 +241,7 @@ def _register(entry: _Entry, folder: Path, settings: Settings) -> RegisteredClie
             candidate=profile.candidate,
             iron_studies=profile.iron_studies,
             severity_observation=profile.severity_observation,
+            smart=entry.smart is not None,
         ),
         label=entry.label or settings.label,
         zone=ZoneInfo(entry.timezone) if entry.timezone else settings.zone,
@@ -252,8 +259,12 @@ def _register(entry: _Entry, folder: Path, settings: Settings) -> RegisteredClie
         tenants=tuple(entry.tenants),
         requires_tenant=entry.require_tenant,
         origins=tuple(entry.origins),
-        smart=SmartApp(entry.smart.client_id, tuple(entry.smart.frame_origins)) if entry.smart else None,
+        smart=_register_smart(entry.smart) if entry.smart else None,
     )
+
+
+def _register_smart(entry: _Smart) -> SmartApp:
+    return SmartApp(entry.client_id, tuple(entry.frame_origins), tuple(entry.token_origins))
 
 
 def _read_keys(entry: _Entry, folder: Path) -> KeySet:
@@ -264,8 +275,9 @@ def _read_keys(entry: _Entry, folder: Path) -> KeySet:
     if entry.keys.file:
         try:
             document = (folder / entry.keys.file).read_bytes()
-        except OSError as wrong:
-            raise UnusableKey(f"{entry.keys.file} cannot be read: {wrong.strerror}") from None
+        except (OSError, ValueError) as wrong:  # a null character in the name is a ValueError
+            words = getattr(wrong, "strerror", None) or "it is no file name"
+            raise UnusableKey(f"{entry.keys.file} cannot be read: {words}") from None
         try:
             keys += parse_key_set(document, is_strict=True)
         except UnusableKey as wrong:
@@ -349,9 +361,17 @@ def describe(client: RegisteredClient) -> list[str]:
             if is_on
         ),
         "severity totals": ("as Observations to be filled in" if profile.severity_observation else "",),
+        "SMART app": _describe_smart(client.smart),
     }
     shown = [f"  {name + ':':20}{', '.join(values) or 'none'}" for name, values in lines.items()]
     return [client.name, *shown]
+
+
+def _describe_smart(app: SmartApp | None) -> tuple[str, ...]:
+    if app is None:
+        return ()
+    frames = (f"framed by {one}" for one in app.frame_origins)
+    return (f"known as {app.client_id}", *frames, *(f"tokens from {one}" for one in app.token_origins))
 
 
 class Clients:

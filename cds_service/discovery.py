@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds_service.clinical.codes import CodeIndex
+from cds_service.clinical.follow_up.view import QUIET_DAYS
 
 VERSION = "2.0.1"  # the CDS Hooks version we implement (CH-027)
 HOOK_VERSION = "1.0"  # of the three published hooks (CH-029)
@@ -107,7 +108,7 @@ _FOLLOW_UP_WORDS = (
     ),
     (
         "Fire it for patients with restless legs syndrome where the EHR can filter; others get an empty answer after "
-        "patient and conditions. Overridden cards stay away for 30 days, but not where pseudonyms are off or the "
+        f"patient and conditions. Overridden cards stay away for {QUIET_DAYS} days, but not where pseudonyms are off or the "
         "store is down."
     ),
 )
@@ -156,19 +157,19 @@ def _follow_up_template(index: CodeIndex, resource: str) -> str:
 FOLLOW_UP = ("follow-up", *PROCEDURES[:6], "ferritin", "iron-panel", "cbc", "phosphate")
 
 
-def render_discovery(services: tuple[Service, ...]) -> dict[str, Any]:
-    """The body of `GET /cds-services`, keys in the order written here (CH-079)."""
-    return {"services": [_render_service(service) for service in services]}
+def render_discovery(services: tuple[Service, ...], pages: str) -> dict[str, Any]:
+    """The body of `GET /cds-services`, keys in the order written here (CH-079). `pages`: where each is described."""
+    return {"services": [_render_service(service, f"{pages}/{service.id}") for service in services]}
 
 
-def _render_service(service: Service) -> dict[str, Any]:
+def _render_service(service: Service, page: str) -> dict[str, Any]:
     return {
         "hook": service.hook,
         "title": service.title,
         "description": service.description,
         "id": service.id,
         "prefetch": dict(service.prefetch),
-        "usageRequirements": service.usage_requirements,
+        "usageRequirements": f"{service.usage_requirements} Described at {page}",
         "version": VERSION,
         "hookVersion": HOOK_VERSION,
     }

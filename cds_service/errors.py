@@ -170,13 +170,13 @@ class Overloaded(CdsError):
 
 
 class OtherRefusal(CdsError):
-    """A 4xx of the web framework that has no class here."""
+    """A 4xx of the web framework or of a page's own address that has no class here."""
 
     issue_code = "processing"
     title = "The request is refused"
 
-    def __init__(self, status: int) -> None:
-        super().__init__()
+    def __init__(self, status: int, diagnostics: str = "") -> None:
+        super().__init__(diagnostics)
         self.status = status  # type: ignore[misc]  # elsewhere the class says it
 
 

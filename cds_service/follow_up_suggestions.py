@@ -8,7 +8,6 @@ from uuid import uuid4
 from cds_service import markdown as md
 from cds_service.card_parts import (
     PANEL,
-    SPECIMEN_NOTE,
     TEST_NAMES,
     Json,
     Profile,
@@ -23,6 +22,7 @@ from cds_service.clinical.follow_up.contacts import ContactState, State
 from cds_service.clinical.follow_up.open_requests import Leftover, Move, is_open
 from cds_service.clinical.follow_up.view import Followed, View
 from cds_service.clinical.model import ArrangedContact, Ingredient
+from cds_service.clinical.schedule import SPECIMEN_NOTE
 from cds_service.fhir import orders
 from cds_service.fhir.orders import CourseRef
 from cds_service.moved_requests import MOVE_LABEL, delete_actions, describe_window, move_actions, name_request

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from cds_service.card_parts import SPECIMEN_NOTE, TEST_NAMES, Json, Profile, Shop, create_action, delete_action
+from cds_service.card_parts import TEST_NAMES, Json, Profile, Shop, create_action, delete_action
 from cds_service.clinical.follow_up.open_requests import Move, can_be_deleted
 from cds_service.clinical.model import ArrangedContact
-from cds_service.clinical.schedule import Planned
+from cds_service.clinical.schedule import SPECIMEN_NOTE, Planned
 from cds_service.fhir import orders
 from cds_service.fhir.orders import CourseRef
 

@@ -57,7 +57,7 @@ _STATUS = {
     "properties": {"status": {"type": "string"}},
 }
 # What each refusal means, in the words of the README's table of errors.
-_REFUSALS: Mapping[int, str] = {
+REFUSALS: Mapping[int, str] = {
     400: "The request is malformed; the OperationOutcome names the member.",
     401: "No valid token of a registered CDS Client (protected mode). The reason is in the log of the service only.",
     404: "There is nothing at this address.",
@@ -167,7 +167,7 @@ def _health(name: str, summary: str) -> Json:
 
 def _refuse(statuses: Sequence[int]) -> Json:
     return {
-        str(status): _answer(_REFUSALS[status], {"$ref": f"{PREFIX}OperationOutcome"}) for status in sorted(statuses)
+        str(status): _answer(REFUSALS[status], {"$ref": f"{PREFIX}OperationOutcome"}) for status in sorted(statuses)
     }
 
 

@@ -1,6 +1,7 @@
 """What is built once at start, and the one pipeline that answers a call."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -18,6 +19,7 @@ from cds_service.clinical.codes import CodeIndex, ValueSetError
 from cds_service.clinical.decision import Decision, decide
 from cds_service.clinical.follow_up import view as follow_up
 from cds_service.clinical.model import Conclusion, IronOrder, PatientFacts
+from cds_service.clinical.rule_index import INDEX
 from cds_service.clinical.rules import RULES, scope
 from cds_service.errors import BadRequest, ConfigurationError, PreconditionFailed
 from cds_service.fhir import arranged, iron_orders, orders, reader
@@ -31,7 +33,9 @@ from cds_service.follow_up_cards import render_follow_up
 from cds_service.follow_up_suggestions import Desktop
 from cds_service.follow_up_trace import render_view_trace
 from cds_service.hooks import PATIENT_VIEW, DraftOrder, HookRequest
+from cds_service.progress import DECIDE, FETCH, FETCHED, READ, RENDER, Progress
 from cds_service.settings import Settings
+from cds_service.sign_off import UNSIGNED, SignOff, load_sign_off, overdue
 from cds_service.trace import EXTENSION, present, present_throughout, render_trace
 
 Json = dict[str, Any]
@@ -59,6 +63,7 @@ class Engine:
     identifier_systems: frozenset[str]
     demo_client: Client
     servers: FhirServers
+    sign_off: SignOff = UNSIGNED
 
     @property
     def canonical(self) -> str:
@@ -77,11 +82,15 @@ class Reply:
     view: follow_up.View | None = None  # of an opened chart; for the record of the call
 
 
+# Each order is judged beside every other: a thousand took 19 seconds and made an answer of 250 MB.
+MOST_ORDERS = 50
+_REFERENCE = re.compile(r"#?[A-Za-z0-9./:_|-]{1,200}").fullmatch  # else it may hold any text of the chart
 NOTHING = Reply((), None, "nothing-to-say")
 FindOverrides: TypeAlias = Callable[[], Mapping[str, date]]
 NOT_FOR = ("Patient/", "RelatedPerson/")  # R-50c: the texts are for professionals (CH-060)
 FHIR_PATH = "/fhir"  # canonicals resolve under it on the running service
 DEMO_FHIR_PATH = "/demo/fhir"  # the bundled FHIR server of demo mode
+LAUNCH_PATH = "/smart/launch"  # where an EHR launches the SMART app
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -92,12 +101,15 @@ def build_engine(settings: Settings) -> Engine:
         index = codes.load(settings.valuesets, canonical, former=former)
     except ValueSetError as wrong:
         raise ConfigurationError(f"CDS_VALUESETS: {wrong}") from wrong
+    sign_off = load_sign_off(settings.sign_off)
+    _check_rules(sign_off)
     shop = Shop(
         canonical=canonical,
         knowledge_url=f"{settings.canonical}/knowledge",
-        stamp=knowledge_stamp.stamp(index),
+        stamp=knowledge_stamp.stamp(index, sign_off),
         codes=order_codes(index),
         reasons={coding.code: coding for coding in index.codings("override-reason")},
+        launch_url=settings.public_url + LAUNCH_PATH,
     )
     return Engine(
         services=discovery.build_services(index),
@@ -109,9 +121,23 @@ def build_engine(settings: Settings) -> Engine:
                 *(f"{one}/NamingSystem/reassessment" for one in former),
             }
         ),
-        demo_client=Client("demo", Profile(trace=settings.trace), settings.label, settings.zone, demo_bases(settings)),
+        demo_client=Client(
+            "demo", Profile(trace=settings.trace, smart=True), settings.label, settings.zone, demo_bases(settings)
+        ),
         servers=FhirServers(settings.most_waiting, settings.fhir_seconds),
+        sign_off=sign_off,
     )
+
+
+def overdue_reviews(engine: Engine, as_of: date) -> tuple[str, ...]:
+    """A sentence for each review of the knowledge, or of one rule, that is past its date."""
+    return overdue(engine.sign_off, knowledge_stamp.REVIEW_BY, as_of)
+
+
+def _check_rules(sign_off: SignOff) -> None:
+    known = {rule.id for rule in RULES} | {entry.id for entry in INDEX}
+    if unknown := [rule for rule in sign_off.rules if rule not in known]:
+        raise ConfigurationError(f"CDS_SIGN_OFF: review.{unknown[0]} is no rule; `cds-service knowledge` lists them")
 
 
 def demo_bases(settings: Settings) -> tuple[AllowedBase, ...]:
@@ -143,13 +169,16 @@ def answer(
     as_of: date,
     traceparent: str = "",
     find_overrides: FindOverrides = dict,
+    progress: Progress | None = None,
+    request_id: str = "",
 ) -> Reply:
     """Answer one call: scope, data, facts, decisions, cards. Raises `PreconditionFailed` naming what is missing,
     `BadRequest` for an order about another patient, `Overloaded` when too many calls wait for FHIR servers.
 
     `find_overrides`: topic of a patient-view card to the day of its latest override with a coded reason (R-50c). It is
-    asked once, and only for a patient in scope.
+    asked once, and only for a patient in scope. What is noted on the way goes into `progress`.
     """
+    progress = progress or Progress()
     context = ReadContext(
         engine.index,
         client.zone,
@@ -157,9 +186,9 @@ def answer(
         as_of,
         engine.identifier_systems,
     )
-    with engine.servers.begin(find_way(request, client, traceparent)) as errand:
+    with engine.servers.begin(find_way(request, client, traceparent, request_id)) as errand:
         if request.hook == PATIENT_VIEW:
-            return answer_view(engine, service, request, client, context, errand, find_overrides)
+            return answer_view(engine, service, request, client, context, errand, find_overrides, progress)
         drafts = request.context.draft_orders
         medications = Medications([[draft.raw for draft in drafts]])
         medications.add({draft.full_url: draft.raw for draft in drafts if draft.full_url})
@@ -169,12 +198,17 @@ def answer(
             draft_reference(place, one) for place, one in enumerate(request.context.draft_orders) if one in chosen
         }
         evaluated = [order for order in session if order.reference in selected]
+        progress.finish(READ)
         if not evaluated:
             return NOTHING  # no key is settled, and nothing fetched, for other drugs
-        settled = obtain(context, service, request, errand)
+        settled = obtain(context, service, request, errand, progress)
         settled, facts = read_facts(context, settled, request, session, evaluated, errand, medications)
+        progress.finish(READ)
     decisions = tuple(decide(RULES, Case(one, session, facts, as_of, request.hook, client.label)) for one in evaluated)
-    return _reply(engine, client, request, context, settled, decisions)
+    progress.finish(DECIDE)
+    reply = _reply(engine, client, request, context, settled, decisions)
+    progress.finish(RENDER)
+    return reply
 
 
 def answer_view(
@@ -185,20 +219,23 @@ def answer_view(
     context: ReadContext,
     errand: Errand,
     find_overrides: FindOverrides,
+    progress: Progress,
 ) -> Reply:
     """An opened chart. The hook fires at every one of them: without RLS only two keys are looked at (R-50c)."""
     if request.context.user_id.startswith(NOT_FOR):
         return NOTHING
     scope_keys = {key: service.prefetch[key] for key in discovery.SCOPE}
-    settled = obtain(context, replace(service, prefetch=scope_keys), request, errand)
+    settled = obtain(context, replace(service, prefetch=scope_keys), request, errand, progress)
     medications = Medications([])
     settled, facts = read_facts(context, settled, request, (), (), errand, medications)
+    progress.finish(READ)
     if not follow_up.is_in_scope(facts, context.as_of):
         return NOTHING
     others = {key: query for key, query in service.prefetch.items() if key not in scope_keys}
-    settled |= obtain(context, replace(service, prefetch=others), request, errand)
+    settled |= obtain(context, replace(service, prefetch=others), request, errand, progress)
     settled, facts = read_facts(context, settled, request, (), (), errand, medications)
-    return _reply_to_view(engine, client, context, settled, facts, find_overrides())
+    progress.finish(READ)
+    return _reply_to_view(engine, client, context, settled, facts, find_overrides(), progress)
 
 
 def _reply_to_view(
@@ -208,6 +245,7 @@ def _reply_to_view(
     settled: Mapping[str, Settled],
     facts: PatientFacts,
     overrides: Mapping[str, date],
+    progress: Progress,
 ) -> Reply:
     """Cards and trace; what stays away after an override is told, too."""
     desktop, profile = _lay_out(engine, client, context, settled), client.profile
@@ -221,10 +259,12 @@ def _reply_to_view(
         overrides=overrides,
     )
     view = follow_up.view_chart(facts, question)
+    progress.finish(DECIDE)
     cards = render_follow_up(desktop, view)
     traced = {**_trace(engine, settled, ()), "followUp": present_throughout(render_view_trace(view))}
     extension = {EXTENSION: traced} if profile.trace and (cards or view.suppressed) else None
     outcome = "cards" if cards else NOTHING.outcome
+    progress.finish(RENDER)
     return Reply(cards, extension, outcome, suppressed=tuple(str(topic) for topic in view.suppressed), view=view)
 
 
@@ -239,11 +279,11 @@ def _lay_out(engine: Engine, client: Client, context: ReadContext, settled: Mapp
     )
 
 
-def find_way(request: HookRequest, client: Client, traceparent: str) -> Access | NoAccess:
+def find_way(request: HookRequest, client: Client, traceparent: str, request_id: str = "") -> Access | NoAccess:
     """Whether this call may query its FHIR server: a listed base and a token (CH-097, CH-098, CH-108)."""
     granted = request.fhir_authorization
     token, scopes = (granted.access_token, granted.scope) if granted else (None, "")
-    return find_access(request.fhir_server, token, scopes, client.fhir_bases, traceparent)
+    return find_access(request.fhir_server, token, scopes, client.fhir_bases, traceparent, request_id)
 
 
 def draft_reference(place: int, draft: DraftOrder) -> str:
@@ -268,10 +308,13 @@ def read_session(
         orders, unread = _read_orders(context, request, chosen, medications)
         wanted = [one for draft, one in unread if draft in chosen]
     if wanted:
-        why = f"the drug of a selected order cannot be read: nothing resolves {wanted[0]}"
-        raise PreconditionFailed((wanted[0],), _and_why_not(why, errand))
+        named = wanted[0] if _REFERENCE(wanted[0]) else "its reference, which is none"
+        why = f"the drug of a selected order cannot be read: nothing resolves {named}"
+        raise PreconditionFailed((named,), _and_why_not(why, errand))
     if orders and unread and _fetch_drugs(errand, [one for _, one in unread], medications):
         orders, _ = _read_orders(context, request, chosen, medications)
+    if len(orders) > MOST_ORDERS:
+        raise BadRequest(f"context.draftOrders: holds more than {MOST_ORDERS} orders of intravenous iron")
     return orders
 
 
@@ -301,25 +344,37 @@ def _read_orders(
 
 
 def obtain(
-    context: ReadContext, service: discovery.Service, request: HookRequest, errand: Errand
+    context: ReadContext, service: discovery.Service, request: HookRequest, errand: Errand, progress: Progress
 ) -> dict[str, Settled]:
     """Each announced key, other keys are never read (CH-095): supplied, or fetched where that is needed and possible.
 
     Required and unobtainable is 412 (CH-091).
     """
     settled = {key: settle(request.prefetch, key) for key in service.prefetch}
+    asked: Mapping[str, object] = {}
     if not all(one.is_answered for one in settled.values()):
         enough = judge_pages(context)
         settled = settle_suffices(settled, enough)
         if errand.can_ask:
-            jobs = jobs_for(settled, service.prefetch, discovery.REQUIRED, context.patient_id)
+            asked = jobs = jobs_for(settled, service.prefetch, discovery.REQUIRED, context.patient_id)
             settled = merge(settled, errand.ask(jobs, enough))
+    _note(progress, settled, asked)
     required = [key for key in discovery.REQUIRED if key in settled]
     lost = tuple(key for key in required if settled[key].state in (State.MISSING, State.FAILED))
     if lost:
         reasons = "; ".join(f"{key}: {settled[key].why}" for key in lost)
         raise PreconditionFailed(lost, _and_why_not(f"required data could not be obtained ({reasons})", errand))
     return settled
+
+
+def _note(progress: Progress, settled: Mapping[str, Settled], asked: Iterable[str]) -> None:
+    progress.settled.update({key: one.state for key, one in settled.items()})
+    for key in asked:
+        if settled[key].is_answered:
+            progress.settled[key] = FETCHED
+        else:
+            progress.failures.append(settled[key].why)
+    progress.finish(FETCH)
 
 
 def _and_why_not(words: str, errand: Errand) -> str:

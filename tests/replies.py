@@ -75,16 +75,23 @@ def fold(value: Any, depth: int = 0) -> str:
 
 
 @cache
+def answer(name: str) -> Json:
+    """The reply to one situation. Raises `AssertionError` naming it if it is not answered with 200."""
+    body = request_path(name).read_bytes()
+    found = _client().post(ADDRESSES[SITUATIONS[name]["hook"]], data=body, content_type="application/json")
+    assert found.status_code == 200, f"{name} is answered with {found.status_code}: {found.text}"
+    reply: Json = strictly(found)
+    return reply
+
+
+@cache
+def _client() -> FlaskClient:
+    return open_service()
+
+
 def answers() -> dict[str, Json]:
     """Replies by name of the situation. Raises `AssertionError` naming the first that is not answered with 200."""
-    client = open_service()
-    found = {}
-    for name, situation in SITUATIONS.items():
-        body = request_path(name).read_bytes()
-        answer = client.post(ADDRESSES[situation["hook"]], data=body, content_type="application/json")
-        assert answer.status_code == 200, f"{name} is answered with {answer.status_code}: {answer.text}"
-        found[name] = strictly(answer)
-    return found
+    return {name: answer(name) for name in SITUATIONS}
 
 
 def write_replies() -> None:

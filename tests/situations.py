@@ -374,6 +374,22 @@ SITUATIONS: dict[str, Json] = {
             *(given(days=184), severity(29, 190), severity(11, 150), severity(24, 3)),
         ],
     ),
+    "two-courses": opened(
+        "Two courses in fourteen months with a relapse between, week 3 missed; best seen as Iron story",
+        "",
+        [
+            *(RLS, lab("weight", 72, 20)),
+            *(severity(31, 440), lab("ferritin", 22, 430), lab("tsat", 11, 430), lab("hemoglobin", 11.6, 430)),
+            *(given(days=420), lab("ferritin", 310, 410), lab("tsat", 52, 410), severity(25, 411), severity(15, 399)),
+            *(severity(12, 362), lab("ferritin", 148, 362), lab("tsat", 27, 362), lab("hemoglobin", 13.2, 362)),
+            *(severity(13, 236), lab("ferritin", 104, 236), lab("tsat", 23, 236), lab("hemoglobin", 13.4, 236)),
+            *(severity(26, 131), lab("ferritin", 5.8, 131, unit="ug/dL"), lab("hemoglobin", 12.3, 128)),
+            *(lab("ferritin", 58, 128), lab("tsat", 16, 128)),
+            *(given(mg=750, days=118), given(mg=750, days=109), severity(21, 101), lab("ferritin", 260, 95)),
+            *(severity(11, 45), lab("ferritin", 132, 45), lab("tsat", 26, 45), lab("hemoglobin", 13.6, 45)),
+            lab("ferritin", 118, 1, status="preliminary"),
+        ],
+    ),
     "infusion-moved": opened(
         "Infusion two days later than planned: contacts are counted from the wrong day",
         "too-early-to-judge",

@@ -14,6 +14,7 @@ Test = Callable[[Json, str], bool]
 
 DEFAULT_COUNT = 100
 LARGEST_COUNT = 500
+MOST_VALUES = 1000  # that one search may ask for: each is compared with each resource
 
 # Search parameter for the date of each type, and the elements it reads, the first one present.
 DATES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -79,6 +80,8 @@ def search(resource_type: str, resources: Iterable[Json], asked: Sequence[tuple[
 
     Raises `BadRequest` for a value that cannot be read, and with `strict` for an unknown parameter.
     """
+    if sum(value.count(",") + 1 for _, value in asked) > MOST_VALUES:
+        raise BadRequest(f"a search may ask for at most {MOST_VALUES} values")
     found, used = list(resources), []
     for name, value in asked:
         if (name.startswith("_") and name != "_id") or not value:

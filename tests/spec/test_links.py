@@ -1,12 +1,16 @@
 """Links: few, absolute, on our own address, with nothing of the patient in them (section K)."""
 
 import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.replies import ORDERING, SITUATIONS, answers, ask, open_service, read_request
-from tests.spec.rim import Json
+from cds_service.app import create_app
+from cds_service.demo.shift import shift_dates
+from tests.replies import ORDERING, REFERENCE, SITUATIONS, answers, ask, open_service, read_request
+from tests.spec.protected import NOW, PUBLIC, bearer, claims, protected_settings, registry, token
+from tests.spec.rim import Json, post
 
 SPEAKING = [name for name in ORDERING if SITUATIONS[name]["expect"]]
 each_reply = pytest.mark.parametrize("name", SPEAKING)
@@ -31,8 +35,29 @@ def test_ch_146_ch_164_ch_165_ch_166_every_link_is_labelled_and_absolute(name: s
     for link in links(answers()[name]):
         assert set(link) == {"label", "url", "type"}  # CH-170, CH-171: no appContext, not launched without a click
         assert link["label"].strip()
-        assert link["type"] == "absolute"  # CH-168, CH-169: we have no SMART app to launch
+        assert link["type"] in ("absolute", "smart")
         assert urlsplit(link["url"]).netloc
+
+
+@each_reply
+def test_ch_168_the_smart_link_is_the_plain_launch_address(name: str) -> None:
+    """The client adds `iss` and `launch`."""
+    for card in answers()[name]["cards"]:
+        (launch,) = [link["url"] for link in card["links"] if link["type"] == "smart"]
+        assert launch == "http://127.0.0.1:8000/smart/launch"
+
+
+@pytest.mark.parametrize("has_app", [True, False])
+def test_cards_link_to_the_app_only_where_the_client_is_registered_for_it(tmp_path: Path, has_app: bool) -> None:
+    registry(tmp_path, extra='smart = {client_id = "app"}' if has_app else "")
+    client = create_app(protected_settings(tmp_path), clock=lambda: NOW).test_client()
+    for service, body in (("iv-iron-rls", "low-ferritin"), ("iv-iron-rls-follow-up", "after-week-9")):
+        path = f"/cds-services/{service}"
+        request = shift_dates(read_request(body), (NOW.date() - REFERENCE).days)
+        reply = post(client, request, path, headers=bearer(token(body=claims(path)))).get_json()
+        found = {link["url"] for link in links(reply) if link["type"] == "smart"}
+        assert reply["cards"]
+        assert found == ({f"{PUBLIC}/smart/launch"} if has_app else set())
 
 
 @each_reply
@@ -68,5 +93,10 @@ def test_ch_165_links_follow_the_public_address_and_are_https_where_that_is() ->
 
 def test_a_link_of_a_card_leads_to_a_page() -> None:
     client = open_service()
-    for url in {link["url"] for link in links(answers()["low-ferritin"])}:
-        assert client.get(urlsplit(url).path).status_code == 200
+    for link in links(answers()["low-ferritin"]):
+        path = urlsplit(link["url"]).path
+        if link["type"] == "smart":
+            launched = client.get(f"{path}?iss=http://127.0.0.1:8000/demo/fhir&launch=low-ferritin")
+            assert launched.status_code == 302
+            path = f"/smart/{launched.headers['Location']}"
+        assert client.get(path).status_code == 200
