@@ -1,7 +1,7 @@
 """One admitted call from question to record: answers it, keeps the row, and withholds the cards in silent mode."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from time import perf_counter
 
@@ -13,6 +13,7 @@ from cds_service.discovery import Service
 from cds_service.errors import CdsError, Overloaded, ServiceFault
 from cds_service.feedback import Encrypt, Item, feedback_rows
 from cds_service.hooks import PATIENT_VIEW, HookRequest
+from cds_service.progress import Progress
 from cds_service.records import call_row, is_live, pseudonym
 from cds_service.services import NOTHING, Engine, Reply
 from cds_service.settings import Settings
@@ -23,12 +24,14 @@ from cds_service.store import Store, StoreDown
 class Call:
     """One admitted and parsed call."""
 
-    request_id: str
+    key: str  # in the store
     began: float  # perf_counter
     admitted: Admitted
     service: Service
     request: HookRequest
     traceparent: str = ""  # W3C trace context of the call, passed on to the FHIR server
+    request_id: str = ""  # passed on, too
+    progress: Progress = field(default_factory=Progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +79,19 @@ class Desk:
         try:
             day = self._today(client.zone)
             decided = services.answer(
-                self._engine, call.service, request, client, day, call.traceparent, self._find_overrides(call, name)
+                self._engine,
+                call.service,
+                request,
+                client,
+                day,
+                call.traceparent,
+                self._find_overrides(call, name),
+                call.progress,
+                call.request_id,
             )
             outcome = decided.outcome
+            call.progress.conclusions = _conclusions(decided)
+            call.progress.cards = _topics(decided)
         except CdsError as refusal:
             outcome = refusal.issue_code
             raise
@@ -105,7 +118,7 @@ class Desk:
         if self._store is None:
             return
         row = call_row(
-            call.request_id,
+            call.key,
             self._now(),
             call.admitted.client.name,
             call.admitted.tenant,
@@ -131,6 +144,15 @@ class Desk:
             return self._store.record_feedback(rows)
         except StoreDown as wrong:
             raise Overloaded("the feedback could not be kept; send it again", SECONDS_TO_COME_BACK) from wrong
+
+
+def _conclusions(decided: Reply) -> tuple[tuple[str, str], ...]:
+    """Class and the rule that gave it, of each evaluated order."""
+    return tuple((str(one.conclusion), one.verdicts[0][0].id if one.verdicts else "none") for one in decided.decisions)
+
+
+def _topics(decided: Reply) -> tuple[str, ...]:
+    return tuple(card["source"].get("topic", {}).get("code", "none") for card in decided.cards)
 
 
 def _encryption(key: str) -> Encrypt:

@@ -16,7 +16,7 @@ from cds_service.store import FeedbackRow
 MOST_ITEMS = 1000
 LONGEST_COMMENT = 4000  # characters; the rest is cut off
 MOST_SUGGESTIONS = 100
-OUTCOMES = ("accepted", "overridden")
+OUTCOMES = ACCEPTED, OVERRIDDEN = ("accepted", "overridden")
 
 Encrypt: TypeAlias = Callable[[str], bytes]
 _Id = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -133,7 +133,7 @@ def _check(item: _Item, where: str) -> None:
     """What the shape alone does not say."""
     if item.outcome not in OUTCOMES:
         raise BadRequest(f"{where}.outcome: must be one of {', '.join(OUTCOMES)}")  # CH-178
-    if item.outcome == "accepted" and not item.accepted_suggestions:
+    if item.outcome == ACCEPTED and not item.accepted_suggestions:
         raise BadRequest(f"{where}.acceptedSuggestions: is missing or empty; name the accepted suggestion")  # CH-179
     reason = item.override_reason
     if reason is not None and reason.reason is None and not reason.user_comment:

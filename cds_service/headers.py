@@ -1,5 +1,9 @@
-"""Headers of every answer: which pages may read it (CORS, CH-226...CH-229), and what browsers must not do with it."""
+"""Headers of every answer: which pages may read it (CORS, CH-226...CH-229), and what browsers must not do with it.
 
+And those of a request by which it can be followed from system to system.
+"""
+
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -51,6 +55,9 @@ _SECURITY: Headers = [
     ("Cache-Control", "no-store"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 ]
+# Identifiers that were made up for the purpose and nothing else: any other text might name a patient in our log.
+_REQUEST_ID = re.compile(r"[0-9A-Fa-f]{16,64}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}").fullmatch
 _HSTS = ("Strict-Transport-Security", "max-age=31536000")
 
 
@@ -60,3 +67,16 @@ def add_security(headers: Headers, *, is_https: bool) -> None:
     headers += [one for one in _SECURITY if one[0].lower() not in said]
     if is_https:
         headers.append(_HSTS)
+
+
+def read_request_id(environ: "WSGIEnvironment") -> str | None:
+    """The caller's `X-Request-Id`, if it is a UUID or 16 to 64 hexadecimal digits."""
+    given = environ.get("HTTP_X_REQUEST_ID")
+    return given if given is not None and _REQUEST_ID(given) else None
+
+
+def read_trace_id(environ: "WSGIEnvironment") -> str | None:
+    """The trace that a valid `traceparent` names (W3C Trace Context)."""
+    given = environ.get("HTTP_TRACEPARENT")
+    found = _TRACEPARENT(given) if given is not None else None
+    return found[1] if found else None

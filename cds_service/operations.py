@@ -1,18 +1,23 @@
-"""Log set-up, liveness and readiness: what an operator sees, without anything about a patient."""
+"""Log, liveness, readiness and metrics: what an operator sees, without anything about a patient."""
 
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 import structlog
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from structlog.typing import FilteringBoundLogger
 
-from cds_service.errors import Overloaded
+from cds_service.errors import NotFound, Overloaded
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 Log: TypeAlias = FilteringBoundLogger
 
@@ -22,6 +27,8 @@ ALLOWED_KEYS = frozenset(
         *("event", "level", "timestamp", "logger", "dropped"),  # every entry
         *(
             "request_id",
+            "call",  # the key in the store, where the request id is the client's
+            "trace_id",
             "method",
             "route",
             "status",
@@ -36,9 +43,11 @@ ALLOWED_KEYS = frozenset(
             "outcome",
             "cards",
             "suppressed",  # how many stay away after an override
+            "conclusions",
             "rules",
             "knowledge",
         ),  # a call
+        *("items", "kept", "accepted", "overridden", "refused"),  # feedback
         *("issue", "reason", "exception", "frames", "lost"),  # an error
         *("setting", "address", "workers", "threads", "mode", "version"),  # the set-up
     )
@@ -49,19 +58,28 @@ _PACKAGES = Path(__file__).parent.parent
 
 
 class _Stderr:
-    """Writes whole lines; the stream is looked up each time, because servers and tests replace it."""
+    """Writes whole lines; the stream is looked up each time, because servers and tests replace it.
+
+    A full disk, or a reader that went away, costs the lines and not the calls: each is in the store, too.
+    """
 
     def msg(self, line: bytes) -> None:
-        sys.stderr.buffer.write(line + b"\n")
-        sys.stderr.buffer.flush()
+        with suppress(OSError):
+            sys.stderr.buffer.write(line + b"\n")
+            sys.stderr.buffer.flush()
 
     debug = info = warning = error = critical = msg
 
 
 def build_log(level: str = "info") -> Log:
     """The one log: a JSON object a line on standard error."""
+    return log_to(_Stderr(), level)
+
+
+def log_to(sink: object, level: str) -> Log:
+    """A log whose lines go to the methods of `sink`, which are named as the levels."""
     bound: Log = structlog.wrap_logger(
-        _Stderr(),
+        sink,
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -133,18 +151,52 @@ def _short(filename: str) -> str:
     return str(path.relative_to(_PACKAGES)) if path.is_relative_to(_PACKAGES) else "/".join(path.parts[-2:])
 
 
-def build_health(is_ready: Callable[[], bool]) -> Blueprint:
-    """`/livez`: this process answers. `/readyz`: it can do its work, too."""
-    health = Blueprint("health", __name__)
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether the service can do its work, and what that hangs on. `store` is "up", "away" or "off" (demo).
 
-    @health.get("/livez")
+    `clients`: with how many keys the tokens of each can be checked; `published` is not there before it was asked for.
+    """
+
+    is_ready: bool
+    mode: str
+    version: str
+    knowledge: Mapping[str, str]
+    services: tuple[str, ...]
+    store: str
+    clients: Mapping[str, Mapping[str, int]]
+    reviews_overdue: tuple[str, ...] = ()  # of the clinical knowledge, a sentence each; does not make it unready
+
+
+Look: TypeAlias = Callable[[], Readiness]
+IsOperator: TypeAlias = Callable[["WSGIEnvironment"], bool]
+Render: TypeAlias = Callable[[str], tuple[bytes, str]]  # Accept header -> text and media type
+
+
+def build_operations(look: Look, is_operator: IsOperator, render_metrics: Render) -> Blueprint:
+    """`/livez`: this process answers. `/readyz`: it can do its work. Details and `/metrics` are the operator's."""
+    pages = Blueprint("operations", __name__)
+
+    @pages.get("/livez")
     def livez() -> Response:
         return Response(b'{"status":"alive"}', mimetype="application/json")
 
-    @health.get("/readyz")
+    @pages.get("/readyz")
     def readyz() -> Response:
-        if is_ready():
-            return Response(b'{"status":"ready"}', mimetype="application/json")
-        raise Overloaded("the service is not ready")
+        found = look()
+        if is_operator(request.environ):
+            words, status = ("ready", 200) if found.is_ready else ("not ready", 503)
+            details = {name: value for name, value in asdict(found).items() if value not in (None, {}, ())}
+            return Response(_encode({"status": words, **details}), status, mimetype="application/json")
+        if not found.is_ready:
+            raise Overloaded("the service is not ready")
+        return Response(b'{"status":"ready"}', mimetype="application/json")
 
-    return health
+    @pages.get("/metrics")
+    def metrics() -> Response:
+        if not is_operator(request.environ):  # as if it were not there: nobody else needs to know
+            raise NotFound("GET /cds-services lists what is on offer")
+        text, media_type = render_metrics(request.headers.get("Accept", ""))
+        return Response(text, content_type=media_type)
+
+    return pages

@@ -12,7 +12,7 @@ from werkzeug.wsgi import get_content_length
 
 from cds_service import __version__
 from cds_service.card_parts import Profile
-from cds_service.desk import Call, Desk
+from cds_service.desk import Call, Desk, Shown
 from cds_service.discovery import Service, build_services, render_discovery
 from cds_service.errors import (
     BadRequest,
@@ -21,15 +21,17 @@ from cds_service.errors import (
     MethodNotAllowed,
     NotFound,
     OtherRefusal,
+    Overloaded,
     ServiceFault,
     Unauthorized,
     UnsupportedMediaType,
     operation_outcome,
 )
-from cds_service.feedback import parse_feedback
+from cds_service.feedback import ACCEPTED, parse_feedback
 from cds_service.hooks import HookRequest, encode, parse_request, render_response
 from cds_service.openapi import render_openapi
 from cds_service.operations import Log, describe_fault
+from cds_service.progress import PARSE, RENDER, Progress
 from cds_service.services import Engine
 from cds_service.settings import Settings
 from cds_service.trust import Endpoint
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 ENTRY = "cds_service.entry"  # key of the WSGI environment: what the log will say about this request
+PROGRESS = "cds_service.progress"  # the same: what was noted of a service call
 
 
 def build_routes(engine: Engine, settings: Settings, desk: Desk) -> Blueprint:
@@ -47,7 +50,7 @@ def build_routes(engine: Engine, settings: Settings, desk: Desk) -> Blueprint:
 
     @cache
     def offers(follow_up: str) -> Offers:
-        return Offers.of(engine, follow_up)
+        return Offers.of(engine, follow_up, f"{settings.public_url}/services")
 
     @rim.get("/cds-services")
     def discover() -> Response:
@@ -65,22 +68,22 @@ def build_routes(engine: Engine, settings: Settings, desk: Desk) -> Blueprint:
     @rim.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
         began = perf_counter()
+        progress = request.environ[PROGRESS] = Progress(began)
         entry = request.environ[ENTRY]
         admitted = desk.admit(request.environ, Endpoint(f"/cds-services/{service_id}"), entry)
         hooks = offers(admitted.client.profile.follow_up).find(service_id)
         service, hook_request = _read_call(request.environ, hooks, settings.max_body_bytes)
-        parsed = perf_counter()
+        progress.finish(PARSE)
+        key, request_id = entry.get("call", entry["request_id"]), entry["request_id"]
         traceparent = request.environ.get("HTTP_TRACEPARENT", "")
-        shown = desk.answer(Call(entry["request_id"], began, admitted, service, hook_request, traceparent))
-        answered = perf_counter()
-        entry["outcome"], entry["cards"] = shown.decided.outcome, len(shown.decided.cards)
-        if shown.decided.suppressed:
-            entry["suppressed"] = len(shown.decided.suppressed)
-        if shown.is_silent:
-            entry["mode"] = "silent"
+        asked = Call(key, began, admitted, service, hook_request, traceparent, request_id, progress)
+        shown = desk.answer(asked)
+        _note_outcome(entry, shown, progress)
+        progress.restart()
         response = Response(render_response(shown.reply.cards, shown.reply.extension), content_type=JSON)
+        progress.finish(RENDER)
         if settings.server_timing:
-            response.headers["Server-Timing"] = _timing(began, parsed, answered)
+            response.headers["Server-Timing"] = progress.server_timing()
         return response
 
     @rim.post("/cds-services/<service_id>/feedback")
@@ -93,7 +96,14 @@ def build_routes(engine: Engine, settings: Settings, desk: Desk) -> Blueprint:
         entry["service"] = service_id
         batch = parse_feedback(read_body(request.environ, settings.max_body_bytes))
         kept = desk.keep_feedback(batch.items, admitted, service_id)
-        entry["items"], entry["kept"], entry["refused"] = len(batch.items), kept, len(batch.refused)
+        accepted = sum(one.outcome == ACCEPTED for one in batch.items)
+        entry |= {
+            "items": len(batch.items),
+            "kept": kept,
+            "accepted": accepted,
+            "overridden": len(batch.items) - accepted,
+            "refused": len(batch.refused),
+        }
         refused = [{"item": place, "diagnostics": words} for place, words in batch.refused]
         answer = {"accepted": len(batch.items), **({"refused": refused} if refused else {})}  # CH-189, CH-190
         return Response(encode(answer), content_type=JSON)
@@ -112,9 +122,16 @@ def _read_call(environ: "WSGIEnvironment", hooks: Mapping[str, Service], limit: 
     return service, parsed
 
 
-def _timing(began: float, parsed: float, answered: float) -> str:
-    stages = {"parse": parsed - began, "answer": answered - parsed, "render": perf_counter() - answered}
-    return ", ".join(f"{name};dur={took * 1000:.2f}" for name, took in stages.items())
+def _note_outcome(entry: dict[str, Any], shown: Shown, progress: Progress) -> None:
+    """For the log: what was decided, by which rules, and what of it the client did not get."""
+    decided = shown.decided
+    entry["outcome"], entry["cards"] = decided.outcome, len(decided.cards)
+    if progress.conclusions:
+        entry["conclusions"], entry["rules"] = zip(*progress.conclusions, strict=True)
+    if decided.suppressed:
+        entry["suppressed"] = len(decided.suppressed)
+    if shown.is_silent:
+        entry["mode"] = "silent"
 
 
 DISCOVERY = Endpoint("/cds-services")  # CH-208
@@ -128,10 +145,10 @@ class Offers:
     table: Mapping[str, Mapping[str, Service]]
 
     @classmethod
-    def of(cls, engine: Engine, follow_up: str) -> "Offers":
+    def of(cls, engine: Engine, follow_up: str, pages: str) -> "Offers":
         is_default = follow_up == Profile().follow_up
         offered = engine.services if is_default else build_services(engine.index, follow_up)
-        return cls(encode(render_discovery(offered)), _by_id_and_hook(offered))
+        return cls(encode(render_discovery(offered, pages)), _by_id_and_hook(offered))
 
     def find(self, service_id: str) -> Mapping[str, Service]:
         """By hook. Raises `NotFound`."""
@@ -151,8 +168,12 @@ def read_body(environ: "WSGIEnvironment", limit: int) -> bytes:
         return b""  # a server that cannot end a body of unknown length: reading it would wait for ever
     try:
         body: bytes = environ["wsgi.input"].read(limit + 1 if length is None else length)
+    except MemoryError:  # ours, and no mistake of the client
+        raise
     except Exception as broken:  # of the server, which we do not know: connection lost, malformed chunk
         raise BadRequest("the body could not be received completely") from broken
+    if length is not None and len(body) < length:
+        raise BadRequest("the body could not be received completely")
     if len(body) > limit:
         raise BodyTooLarge(limit)
     return body
@@ -189,6 +210,12 @@ def register_errors(app: Flask, log: Log) -> None:
         if error.code is None or error.code < 400:
             return Response(error.get_response().response, error.code, error.get_headers())
         return render_error(_translate(error, app.config["MAX_CONTENT_LENGTH"]), request.environ[ENTRY])
+
+    @app.errorhandler(MemoryError)
+    def run_short(fault: MemoryError) -> Response:
+        entry = request.environ[ENTRY]
+        log.error("too little memory", request_id=entry["request_id"], **describe_fault(fault))
+        return render_error(Overloaded("the service has too little memory for the call at the moment", 5), entry)
 
     @app.errorhandler(Exception)
     def fail(fault: Exception) -> Response:

@@ -17,8 +17,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from cds_service.errors import ConfigurationError
 
 PREFIX = "CDS_"
+FOR_TESTS = "CDS_TEST_"  # variables of the test suite, which may be set where the service is run
 MEBIBYTE = 1024 * 1024
 SHORTEST_SECRET = 32  # characters
+SHORTEST_TOKEN = 16  # characters
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus-client when it is imported
 FERNET_KEY_BYTES = 32
 Names = Annotated[tuple[str, ...], NoDecode]  # comma-separated in the environment
 
@@ -72,6 +75,10 @@ class Settings(BaseSettings):
     valuesets: Path | None = Field(
         None,
         description="Folder with further FHIR ValueSet files: local codes added to the sets of this service.",
+    )
+    sign_off: Path | None = Field(
+        None,
+        description="Sign-off file (TOML) of the clinical knowledge: signatures and review dates, for one content hash.",
     )
     timezone: str | None = Field(
         None,
@@ -143,6 +150,10 @@ class Settings(BaseSettings):
         False,
         description="Add a Server-Timing header that says where the time of a call went.",
     )
+    metrics_token: SecretStr | None = Field(
+        None,
+        description="Bearer token for `/metrics` and the details of `/readyz`. Unset: this machine only, not by proxy.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info",
         description="Least severe log entry written: debug, info, warning or error.",
@@ -165,7 +176,7 @@ class Settings(BaseSettings):
             return tuple(_absolute_url(one) for one in value)
         return _absolute_url(value)
 
-    @field_validator("clients")
+    @field_validator("clients", "sign_off")
     @classmethod
     def _is_file(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():
@@ -177,6 +188,14 @@ class Settings(BaseSettings):
     def _is_folder(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_dir():
             raise ValueError(f"there is no folder {value}")
+        return value
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _is_sendable(cls, value: SecretStr | None) -> SecretStr | None:
+        words = value.get_secret_value() if value is not None else ""
+        if value is not None and (len(words) < SHORTEST_TOKEN or not words.isascii() or not words.isprintable()):
+            raise ValueError(f"must have at least {SHORTEST_TOKEN} printable ASCII characters")
         return value
 
     @field_validator("pseudonym_key")
@@ -255,7 +274,19 @@ def unknown_settings(environ: Mapping[str, str] | None = None) -> tuple[str, ...
     """`CDS_*` variables that mean nothing to us: most likely misspelt."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     names: Iterable[str] = os.environ if environ is None else environ
-    return tuple(sorted(name for name in names if name.startswith(PREFIX) and name not in known))
+    ours = (name for name in names if name.startswith(PREFIX) and not name.startswith(FOR_TESTS))
+    return tuple(sorted(name for name in ours if name not in known))
+
+
+def read_metrics_folder() -> Path | None:
+    """Where worker processes share their metrics; None when nobody said so, as in a process of its own."""
+    folder = os.environ.get(METRICS_FOLDER)
+    return Path(folder) if folder else None
+
+
+def share_metrics_in(folder: Path) -> None:
+    """To be called before prometheus-client is imported."""
+    os.environ[METRICS_FOLDER] = str(folder)
 
 
 @dataclass(frozen=True, slots=True)

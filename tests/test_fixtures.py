@@ -15,6 +15,7 @@ from tests.replies import (
     FOLDER,
     SITUATIONS,
     actions,
+    answer,
     answers,
     fold,
     mask,
@@ -40,7 +41,7 @@ def client() -> FlaskClient:
 
 @pytest.mark.parametrize("name", SITUATIONS)
 def test_a_request_gives_its_expected_reply(name: str) -> None:
-    assert fold(mask(answers()[name])) + "\n" == reply_path(name).read_text("utf-8"), HOW
+    assert fold(mask(answer(name))) + "\n" == reply_path(name).read_text("utf-8"), HOW
 
 
 def test_every_file_belongs_to_a_situation() -> None:

@@ -19,6 +19,7 @@ from jwt.algorithms import get_default_algorithms
 from cds_service import services, store
 from cds_service.app import create_app
 from cds_service.settings import Settings, load_settings
+from tests.leaks import remember
 from tests.spec.rim import CALL, reply
 
 Json = dict[str, Any]
@@ -93,7 +94,7 @@ def token(
     head = header(algorithm) if head is None else head
     body = claims() if body is None else body
     signed = f"{b64(head)}.{b64(body)}"
-    return f"{signed}.{b64(_METHODS[algorithm].sign(signed.encode(), signing_key(algorithm, name)))}"
+    return remember(f"{signed}.{b64(_METHODS[algorithm].sign(signed.encode(), signing_key(algorithm, name)))}")
 
 
 def bearer(value: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from cds_service.app import create_app
 from cds_service.card_parts import Profile
 from cds_service.discovery import Service
 from cds_service.settings import load_settings
+from cds_service.sign_off import UNSIGNED
 
 Json = dict[str, Any]
 INSTANCE = "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"
@@ -43,10 +44,14 @@ def reply(cards: list[Json] | None = None, extension: Json | None = None) -> Any
 
 def fake_engine(offered: tuple[Service, ...] = SERVICES) -> Any:
     """As much of an Engine as the rim reads."""
-    stamp = SimpleNamespace(version="0.0")
+    stamp = SimpleNamespace(version="0.0", digest="0")
     demo_client = services.Client("demo", Profile(), "us", None)
     return SimpleNamespace(
-        services=offered, canonical="http://localhost", demo_client=demo_client, shop=SimpleNamespace(stamp=stamp)
+        services=offered,
+        canonical="http://localhost",
+        demo_client=demo_client,
+        shop=SimpleNamespace(stamp=stamp),
+        sign_off=UNSIGNED,
     )
 
 

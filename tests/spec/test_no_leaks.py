@@ -64,6 +64,7 @@ def send_everything(app: Flask) -> list[str]:
     go(patient_call())
     go(in_context(patient_call(), patientId=f"{PATIENT}/x"))
     go({**patient_call(), "hook": PATIENT})
+    go({**patient_call(), "hook": 1, "prefetch": {NAME: 1}, "extension": {PATIENT: 1}})
     go(json.dumps(patient_call()).encode()[:-40])
     go(feedback(), f"{CALL}/feedback")
     go({"feedback": COMMENT}, f"{CALL}/feedback")

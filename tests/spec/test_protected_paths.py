@@ -21,14 +21,16 @@ from tests.spec.protected import (
 )
 from tests.spec.rim import CALL, CARD, PATIENT, in_context, order_select, post, raises, reply, strictly
 
-# The table of who may call in protected mode: rule of the URL map -> status without a token. `None` is anyone's.
-LOCKED, OPEN = 401, None
+# Who may call in protected mode: rule of the URL map -> status without a token, asked from another machine.
+# `None` is anyone's.
+LOCKED, OPERATOR, OPEN = 401, 404, None
 TABLE: dict[str, int | None] = {
     "/cds-services": LOCKED,
     "/cds-services/<service_id>": LOCKED,
     "/cds-services/<service_id>/feedback": LOCKED,
     "/livez": OPEN,
     "/readyz": OPEN,
+    "/metrics": OPERATOR,
 }
 OPEN_PREFIXES = ("/fhir", "/smart", "/knowledge", "/services", "/openapi.json", "/static")
 ABSENT = ("/", "/demo", "/demo/requests", "/demo/fhir/metadata", "/demo/fhir/Patient")
@@ -55,9 +57,12 @@ def test_without_a_token_each_path_answers_as_the_table_says(monkeypatch: pytest
     for rule in app.url_map.iter_rules():
         path = str(rule).replace("<service_id>", "one").replace("<", "").replace(">", "")
         for method in (rule.methods or set()) - {"OPTIONS"}:
-            response = client.open(path, method=method, data=b"{}", content_type="application/json")
-            if TABLE.get(str(rule), OPEN) == LOCKED:
-                assert response.status_code == 401, (method, path)
+            elsewhere = {"REMOTE_ADDR": "10.0.0.7"}
+            response = client.open(
+                path, method=method, data=b"{}", content_type="application/json", environ_overrides=elsewhere
+            )
+            if (expected := TABLE.get(str(rule), OPEN)) is not None:
+                assert response.status_code == expected, (method, path)
             else:
                 assert response.status_code not in (401, 403, 500), (method, path)
 

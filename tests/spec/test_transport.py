@@ -288,7 +288,7 @@ def test_every_answer_has_a_request_id_of_its_own(
 def test_server_timing_is_sent_when_set(monkeypatch: pytest.MonkeyPatch, is_on: bool) -> None:
     response = post(open_rim(monkeypatch, server_timing=is_on), order_select())
     stages = [part.partition(";")[0] for part in response.headers.get("Server-Timing", "").split(", ")]
-    assert stages == (["parse", "answer", "render"] if is_on else [""])
+    assert stages == (["parse", "fetch", "read", "decide", "render"] if is_on else [""])
 
 
 def test_ch_009_fhir_content_is_ordinary_json_in_both_directions(

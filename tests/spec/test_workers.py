@@ -1,13 +1,16 @@
 """Two worker processes as in production: replay, restart, reload of the registry, and what is written on stop."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 import sqlalchemy as sa
 
 from cds_service import store
+from cds_service.metrics import INTERVAL
 from tests.load.serving import Served, serve
 from tests.spec.protected import registry
 from tests.spec.rim import order_select
@@ -72,3 +75,32 @@ def test_sighup_takes_over_a_good_registry_and_keeps_the_old_one_beside_a_broken
             served.reload()
         assert 0 not in {one.result() for one in calls}  # no call was dropped
         assert asked(served) == 200
+
+
+def read_metrics(served: Served) -> dict[str, float]:
+    """Sample with its labels, as written, to its value."""
+    with urlopen(served.url + "/metrics", timeout=30) as response:
+        lines = response.read().decode().splitlines()
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
+
+
+def test_metrics_are_of_all_workers_also_of_those_that_ended(tmp_path: Path) -> None:
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics" / "counter_1.db").write_bytes(b"of an earlier run")
+    shared = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")}
+    with serve(tmp_path, f"sqlite:///{tmp_path / 'store.sqlite3'}", **shared) as served:
+        for _ in range(12):
+            served.send(SERVICE, served.token(SERVICE), order_select())
+        before = set(served.workers())
+        served.reload()
+        assert not before & set(served.workers())
+        for _ in range(3):
+            served.send(SERVICE, served.token(SERVICE), order_select())
+        time.sleep(2 * INTERVAL)
+        found = read_metrics(served)
+        outcome = 'hook="order-select",outcome="incomplete",service="iv-iron-rls",status="412"'
+        assert found[f'cds_calls_total{{client="north",{outcome}}}'] == 15
+        assert found['cds_call_seconds_count{hook="order-select"}'] == 15
+        assert (found["cds_ready"], found["cds_records_waiting"], found["cds_records_lost_total"]) == (1, 0, 0)
+        living = {int(file.stem.rpartition("_")[2]) for file in (tmp_path / "metrics").glob("gauge_livesum_*.db")}
+        assert not living & before

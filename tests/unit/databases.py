@@ -9,6 +9,8 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
+from tests.leaks import look_at_database
+
 KINDS = ("sqlite", "postgresql")
 
 
@@ -26,8 +28,10 @@ def fresh_database(kind: str, folder: Path) -> Iterator[str]:
     admin = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    fresh = url.set(database=name).render_as_string(hide_password=False)
     try:
-        yield url.set(database=name).render_as_string(hide_password=False)
+        yield fresh
+        look_at_database(fresh)
     finally:
         with admin.connect() as connection:
             connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
