@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from hmac import compare_digest
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cds_service.clients import Clients
 from cds_service.errors import Overloaded, Unauthorized
-from cds_service.operations import Log
+from cds_service.operations import IsOperator, Log
 from cds_service.services import Client
-from cds_service.settings import Settings
+from cds_service.settings import Settings, is_loopback
 from cds_service.store import Store, StoreDown
 from cds_service.trust import Endpoint, FindKey, PublishedKeys, Times, verify_caller
 
@@ -73,10 +74,30 @@ def admit_registered(
     return admit
 
 
-def published_keys(log: Log) -> PublishedKeys:
-    """Key sets behind pinned URLs; a failed fetch is in the log."""
+def published_keys(log: Log, note_failure: Callable[[str], None]) -> PublishedKeys:
+    """Key sets behind pinned URLs; a failed fetch is in the log and counted."""
 
     def report(url: str, reason: str) -> None:
         log.warning("keys not refreshed: the last good ones stay in use", address=url, reason=reason)
+        note_failure(reason)
 
     return PublishedKeys(report)
+
+
+_FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
+
+
+def admit_operator(settings: Settings) -> IsOperator:
+    """Who may read metrics and details: with CDS_METRICS_TOKEN its holder, else this machine, not through a proxy."""
+    if settings.metrics_token is None:
+        return _is_from_here
+    expected = f"Bearer {settings.metrics_token.get_secret_value()}".encode()
+
+    def holds_token(environ: "WSGIEnvironment") -> bool:
+        return compare_digest(environ.get("HTTP_AUTHORIZATION", "").encode("utf-8", "surrogateescape"), expected)
+
+    return holds_token
+
+
+def _is_from_here(environ: "WSGIEnvironment") -> bool:
+    return is_loopback(environ.get("REMOTE_ADDR", "")) and not any(name.startswith(_FORWARDED) for name in environ)

@@ -5,7 +5,10 @@ import gc
 import http.client
 import logging
 import os
+import shutil
 import socket
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,9 +22,7 @@ from gunicorn.http.errors import (
     ParseException,
     UnsupportedTransferCoding,
 )
-from gunicorn.workers.gthread import ThreadWorker
 
-from cds_service.app import CLIENTS, create_app
 from cds_service.errors import (
     BadRequest,
     CdsError,
@@ -31,12 +32,14 @@ from cds_service.errors import (
     operation_outcome,
 )
 from cds_service.operations import ForeignRecords, Log, build_log
-from cds_service.settings import Settings
+from cds_service.settings import Settings, read_metrics_folder, share_metrics_in
+from cds_service.sockets import PatientWorker
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 KEEP_ALIVE_SECONDS = 75  # longer than the idle time of common load balancers, so that they are the ones to close
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # a folder that is none on a disk
 # A call leaves no reference cycles behind to speak of, and the collector costs more than the parsing on large bodies.
 GC_THRESHOLDS = (50_000, 50, 100)
 
@@ -65,33 +68,55 @@ def _why_not(refused: OSError, settings: Settings) -> str:
 def serve(settings: Settings) -> None:
     """Runs until SIGTERM (accepted calls are finished first) or SIGINT (at once)."""
     log = build_log(settings.log_level)
-    Server(settings, log).run()
+    given, main = read_metrics_folder(), os.getpid()
+    folder = given or Path(tempfile.mkdtemp(prefix="cds-metrics-", dir=MEMORY))
+    share_metrics_in(folder)  # before the app, and with it prometheus-client, is imported
+    try:
+        Server(settings, log, folder).run()
+    finally:
+        if given is None and os.getpid() == main:  # workers come by here, too
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn with the app built once, before the workers are forked: they share its memory."""
 
-    def __init__(self, settings: Settings, log: Log) -> None:
+    def __init__(self, settings: Settings, log: Log, metrics: Path) -> None:
+        """`metrics`: the folder in which the workers share their counts."""
         self.settings = settings
         self.log = log
+        self.metrics = metrics
         super().__init__()
 
     def load_config(self) -> None:
         for name, value in server_options(self.settings).items():
             self.cfg.set(name, value)
+        self.cfg.set("child_exit", self._forget)
         _bring_in_server_log(self.log)
 
     def reload(self) -> None:
         """SIGHUP: the registry is read again here, once, and new workers take over from the old as they finish."""
+        from cds_service.app import CLIENTS
+
         clients = self.callable.extensions.get(CLIENTS)
         if clients is not None:
             clients.reload()
 
     def load(self) -> "WSGIApplication":
+        from cds_service.app import create_app
+        from cds_service.metrics import empty_folder
+
+        empty_folder(self.metrics)
         app = create_app(self.settings, log=self.log)
         gc.collect()
         gc.freeze()
         return app
+
+    def _forget(self, _: object, worker: Any) -> None:
+        """gunicorn reports each worker that ended, however it did."""
+        from cds_service.metrics import forget_worker
+
+        forget_worker(worker.pid, self.metrics)
 
 
 def server_options(settings: Settings) -> dict[str, Any]:
@@ -102,21 +127,24 @@ def server_options(settings: Settings) -> dict[str, Any]:
         "workers": settings.workers,
         "threads": settings.threads,
         "worker_class": Worker,
+        "forwarded_allow_ips": "",  # else SCRIPT_NAME and PATH_INFO as headers from this machine change the address
         "preload_app": True,
         "graceful_timeout": settings.graceful_seconds,
         "keepalive": KEEP_ALIVE_SECONDS,
         "control_socket_disable": True,  # it would be created under the home directory
-        "worker_tmp_dir": "/dev/shm"
-        if os.access("/dev/shm", os.W_OK)
-        else None,  # the heartbeat file: not on a slow disk
+        "worker_tmp_dir": MEMORY,  # the heartbeat file: not on a slow disk
         "errorlog": None,  # its messages come into our log, see below
         "proc_name": "cds-service",
         "post_fork": _tune_worker,
     }
 
 
-def _tune_worker(_: object, __: object) -> None:
+def _tune_worker(_: object, worker: Any) -> None:
     gc.set_threshold(*GC_THRESHOLDS)
+    # gunicorn looks two dozen settings up for each request, each through two calls; in a worker none changes any more.
+    config = worker.cfg
+    fixed = {name: one.get() for name, one in config.settings.items() if not hasattr(type(config), name)}
+    vars(config).update(fixed)
 
 
 def _bring_in_server_log(log: Log) -> None:
@@ -125,7 +153,7 @@ def _bring_in_server_log(log: Log) -> None:
     logging.getLogger("gunicorn.error").addHandler(handler)  # it does not propagate
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
+class Worker(PatientWorker):
     """Answers in JSON also what is no HTTP request that the app could be given (CH-001)."""
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:  # noqa: ARG002

@@ -8,13 +8,16 @@ import time
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 import requests
 from urllib3.exceptions import HTTPError as TransportError
+from urllib3.util import Timeout
 
 from cds_service.clients import RegisteredClient, Registry
 from cds_service.errors import Unauthorized
+from cds_service.fhir.connections import CheckedAdapter
 from cds_service.keys import KeySet, UnusableKey, VerifyingKey, find_key, parse_key_set
 
 LONGEST_TOKEN = 8192  # characters; the usual limit of a whole header line
@@ -213,6 +216,7 @@ class _Published:
     keys: KeySet = ()
     fetched: float = -math.inf  # monotonic
     tried: float = -math.inf
+    has_failed: bool = False  # the latest fetch
 
 
 class PublishedKeys:
@@ -240,21 +244,25 @@ class PublishedKeys:
                 return found
         return find_key(client.keys, kid, algorithm) if key_url else None
 
+    def count(self, url: str) -> int | None:
+        """How many keys of this URL are at hand; None before they were first asked for. For readiness."""
+        known = self._published.get(url)
+        return None if known is None else len(known.keys)
+
     def _find_published(self, url: str, kid: str, algorithm: str) -> VerifyingKey | None:
         with self._lock:
             known = self._published.setdefault(url, _Published(threading.Lock()))
         key = find_key(known.keys, kid, algorithm)
         if key is not None and self._clock() - known.fetched < FRESH:
             return key
-        if key is not None:  # a known key of an old set: one thread asks, the others need not wait
-            if known.lock.acquire(blocking=False):
-                try:
-                    self._refresh(url, known)
-                finally:
-                    known.lock.release()
-        else:
-            with known.lock:
+        # One thread asks. The others wait for a set that may bring their key, but not where their key is known and only
+        # old, and not in an outage: unsigned tokens with made-up ids must not hold up every thread of a worker.
+        wait = 0.0 if key is not None or known.has_failed else FETCH_TIME
+        if known.lock.acquire(timeout=wait):
+            try:
                 self._refresh(url, known)
+            finally:
+                known.lock.release()
         return find_key(known.keys, kid, algorithm)
 
     def _refresh(self, url: str, known: _Published) -> None:
@@ -264,35 +272,42 @@ class PublishedKeys:
         try:
             known.keys = parse_key_set(self._fetch(url), is_strict=False)
         except (Unreachable, UnusableKey) as wrong:
+            known.has_failed = True
             self._report(url, str(wrong))
             return
-        known.fetched = self._clock()
+        known.has_failed, known.fetched = False, self._clock()
 
 
 class Unreachable(Exception):
     """A key set that could not be had."""
 
 
+@cache
+def _way_out() -> CheckedAdapter:
+    """Key servers often live in the hospital's own network; link-local addresses are refused all the same."""
+    return CheckedAdapter(private_network=True, connections=1)
+
+
 def fetch_key_set(url: str) -> bytes:
-    """The body behind a pinned URL: no redirects, no proxies or logins of the environment, bounded in time and size."""
-    deadline = time.monotonic() + FETCH_TIME
+    """The body behind a pinned URL: no redirects, no proxies or logins of the environment, bounded in time and size.
+
+    The time is kept by the clock while status, headers and body arrive: a dripping server gains nothing.
+    """
+    total: Any = Timeout(total=FETCH_TIME)  # the stubs of `requests` do not know that it takes this
     try:
-        with requests.Session() as session:
-            session.trust_env = False
-            with session.get(url, timeout=FETCH_TIME / 2, allow_redirects=False, stream=True) as response:
-                if response.status_code != requests.codes.ok:
-                    raise Unreachable(f"the key server answered {response.status_code}")
-                return _read(response, deadline)
+        request = requests.Request("GET", url).prepare()
+        with _way_out().send(request, stream=True, timeout=total) as response:
+            if response.status_code != requests.codes.ok:
+                raise Unreachable(f"the key server answered {response.status_code}")
+            return _read(response)
     except (requests.RequestException, TransportError, OSError, ValueError) as wrong:
         raise Unreachable(f"the key server could not be read: {type(wrong).__name__}") from None
 
 
-def _read(response: requests.Response, deadline: float) -> bytes:
+def _read(response: requests.Response) -> bytes:
     body = b""
-    while chunk := response.raw.read1(CHUNK, decode_content=True):  # what has arrived: a dripping server gains nothing
+    while chunk := response.raw.read1(CHUNK, decode_content=True):
         body += chunk
         if len(body) > LARGEST_SET:
             raise Unreachable(f"the key set is larger than {LARGEST_SET:,} bytes")
-        if time.monotonic() > deadline:
-            raise Unreachable("the key server is too slow")
     return body
