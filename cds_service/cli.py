@@ -1,12 +1,15 @@
 """The `cds-service` command. Each command imports what it needs when it runs, so that `--help` is quick."""
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import click
 
+from cds_service.conformance.command import build_command as build_conformance
 from cds_service.errors import BadRequest, ConfigurationError, PreconditionFailed
 
 if TYPE_CHECKING:
@@ -98,22 +101,50 @@ def evaluate(
     sys.exit(CARDS if reply.cards else NOTHING_TO_SAY)
 
 
-@main.command()
+@main.group(invoke_without_command=True)
 @click.option(
     "--json", "as_json", is_flag=True, help="Print everything as JSON: rules, thresholds, codes, sources, hash."
 )
-def knowledge(as_json: bool) -> None:
+@click.pass_context
+def knowledge(ctx: click.Context, as_json: bool) -> None:
     """List the rules, the sources they rest on, and their state of review. The codes of CDS_VALUESETS are included."""
+    if ctx.invoked_subcommand is not None:
+        return
     from cds_service import services
     from cds_service.hooks import encode
     from cds_service.knowledge.export import knowledge_export
     from cds_service.knowledge.listing import print_knowledge
 
-    exported = knowledge_export(services.build_engine(_settings()).index)
+    engine = services.build_engine(_settings())
+    exported = knowledge_export(engine.index, engine.shop.stamp)
     if as_json:
         click.echo(encode(exported).decode())
     else:
         print_knowledge(exported)
+        for due in services.overdue_reviews(engine, _today(_settings())):
+            click.echo(f"Overdue: {due}.", err=True)
+
+
+@knowledge.command("diff")
+@click.argument("old", metavar="OLD.json", type=click.File("rb"))
+@click.argument("new", metavar="NEW.json", type=click.File("rb"))
+def knowledge_diff(old: BinaryIO, new: BinaryIO) -> None:
+    """Say what changed between two exports of `knowledge --json`, one sentence a change. Exit code 1: something did."""
+    from cds_service.knowledge.diff import compare, read_export
+
+    sentences = compare(read_export(old.read(), old.name), read_export(new.read(), new.name))
+    click.echo("\n".join(sentences) or "Nothing changed.")
+    sys.exit(bool(sentences))
+
+
+@knowledge.command("sign-off")
+def knowledge_sign_off() -> None:
+    """Print a sign-off file for the knowledge as it is now, to be signed and named in CDS_SIGN_OFF."""
+    from cds_service import knowledge_stamp, services
+    from cds_service.sign_off import render_template
+
+    stamp = services.build_engine(_settings()).shop.stamp
+    click.echo(render_template(stamp.digest, knowledge_stamp.REVIEW_BY), nl=False)
 
 
 @main.command()
@@ -141,6 +172,80 @@ def purge() -> None:
     click.echo("Deleted: " + ", ".join(f"{count} {table.replace('_', ' ')}" for table, count in deleted.items()) + ".")
 
 
+@main.command()
+@click.argument("export", metavar="[EXPORT_DIR]", type=click.Path(path_type=Path, file_okay=False), required=False)
+@click.option("--output", metavar="RUN_DIR", type=click.Path(path_type=Path), help="Folder for rows and report.")
+@click.option("--what-if", is_flag=True, help="Decide for every patient with RLS at each new ferritin, too.")
+@click.option("--identified", is_flag=True, help="Keep patient and order ids in the rows; else keyed pseudonyms.")
+@click.option("--parquet", is_flag=True, help="Write Parquet instead of CSV; needs the extra `replay`.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="End of the export; default today.")
+@click.option("--processes", type=click.IntRange(1, 256), help="Default: one for each processor core.")
+@click.option("--spark", metavar="MASTER", help="Run on Apache Spark: local[2], yarn ...; needs the extra `spark`.")
+@click.option(
+    "--compare", nargs=2, metavar="RUN_A RUN_B", type=click.Path(path_type=Path), help="What changed between two runs."
+)
+@click.option("--examples", type=click.IntRange(0, 1000), default=3, help="Examples of each change; default 3.")
+def replay(
+    export: Path | None,
+    output: Path | None,
+    what_if: bool,
+    identified: bool,
+    parquet: bool,
+    until: datetime | None,
+    processes: int | None,
+    spark: str | None,
+    compare: tuple[Path, Path] | None,
+    examples: int,
+) -> None:
+    """Decide every IV iron order of a FHIR Bulk Data export as of its moment, and report what would have fired.
+
+    A run that was killed goes on where it stopped when it is started again with the same words.
+    """
+    from cds_service.reports import replay_run
+
+    if compare is not None:
+        replay_run.say_comparison(*compare, examples, click.echo)
+        return
+    if export is None or output is None:
+        raise click.UsageError("name the folder of the export and --output RUN_DIR, or two runs with --compare")
+    settings = _settings()
+    day = until.date() if until else _today(settings)
+    asked = replay_run.Asked(export, output, day, what_if, identified, parquet, processes, spark)
+    replay_run.run_replay(settings, asked, click.echo, partial(click.echo, err=True))
+
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+_OUT = click.Path(path_type=Path, dir_okay=False)
+
+
+@main.command()
+@click.option("--since", required=True, type=_DAY, metavar="DATE", help="First day, at the site.")
+@click.option("--until", type=_DAY, metavar="DATE", help="Last day; default today.")
+@click.option("--period-days", type=click.IntRange(1, 366), default=30, show_default=True, help="Length of a period.")
+@click.option("--csv", "csv_file", type=_OUT, metavar="FILE", help="Write all figures as CSV.")
+@click.option(
+    "--html", "html_file", type=_OUT, metavar="FILE", help="Write a page for a committee, small groups masked."
+)
+def report(
+    since: datetime, until: datetime | None, period_days: int, csv_file: Path | None, html_file: Path | None
+) -> None:
+    """Report the alert burden from the store: cards, what was done with them, and drift of the firing rate."""
+    from rich.console import Console
+
+    from cds_service.reports import burden_csv, burden_page, burden_run, burden_text
+
+    settings = _settings()
+    first, last = since.date(), until.date() if until else _today(settings)
+    if last < first:
+        raise click.UsageError("--until is before --since.")
+    burden, notes = burden_run.build(settings, first, last, period_days)
+    burden_text.print_burden(burden, notes, Console())
+    if csv_file is not None:
+        csv_file.write_text(burden_csv.render_csv(burden), encoding="utf-8")
+    if html_file is not None:
+        html_file.write_text(burden_page.render_html(burden, notes), encoding="utf-8")
+
+
 @main.group()
 def clients() -> None:
     """The client registry, CDS_CLIENTS."""
@@ -160,6 +265,17 @@ def check(path: Path | None) -> None:
     click.echo(f"{path} is in order.\n")
     for client in registry.clients:
         click.echo("\n".join(describe(client)) + "\n")
+
+
+def _bundled_requests(names: Sequence[str]) -> list[dict[str, Any]]:
+    """Synthetic requests of the demo, dated to today."""
+    from cds_service.demo.fixtures import FIXTURE_CANONICAL, read_request, read_situations
+
+    known, day = read_situations().by_name, _today(_settings())
+    return [read_request(known[name], FIXTURE_CANONICAL.rstrip("/"), day) for name in names]
+
+
+main.add_command(build_conformance(lambda: datetime.now(UTC).timestamp(), _bundled_requests))
 
 
 def _answer(body: bytes, as_of: datetime | None, service_id: str | None) -> "Reply":
@@ -196,9 +312,18 @@ def _say_where(settings: "Settings") -> None:
             "Warning: CDS_DEMO=anywhere asks no login of any machine that can reach this one.",
             err=True,
         )
-    mode = "in demo mode, for synthetic patients only" if settings.is_demo else "for registered CDS Clients"
-    click.echo(f"Serving CDS Hooks {mode}. Stop with Ctrl-C.\n\n  Discovery  {settings.public_url}/cds-services")
-    click.echo(f"  Try        curl -s {settings.public_url}/cds-services\n")
+    url = settings.public_url
+    lines = ["", f"  Rules      {url}/knowledge", f"  Discovery  {url}/cds-services"]
+    if settings.is_demo:
+        mode = "in demo mode, for synthetic patients only"
+        lines.insert(1, f"  Playground {url}/")
+        lines.append(f"  Try        curl -s {url}/demo/requests/low-ferritin |")
+        lines.append(f"               curl -s {url}/cds-services/iv-iron-rls -H 'Content-Type: application/json' -d @-")
+    else:
+        mode = f"for the registered CDS Clients of {settings.clients}"
+        lines.append(f"  Try        curl -s {url}/readyz    (the rest asks for a token)")
+    click.echo(f"Serving CDS Hooks {mode}. Stop with Ctrl-C.")
+    click.echo("\n".join(lines) + "\n")
 
 
 def _stop(code: int, words: str) -> NoReturn:

@@ -3,21 +3,22 @@
 from typing import Any
 
 from cds_service import knowledge_stamp
+from cds_service.card_parts import Stamp
 from cds_service.clinical.citations import CITATIONS
 from cds_service.clinical.codes import CodeIndex
-from cds_service.clinical.model import Citation
+from cds_service.clinical.numbers import read_numbers
 from cds_service.clinical.rule_index import INDEX, Entry
 from cds_service.clinical.rules import RULES
-from cds_service.clinical.schedule import CONTACTS, Contact
+from cds_service.clinical.schedule import CONTACTS
 from cds_service.clinical.value_set_files import ValueSet
 from cds_service.knowledge.conditions import CONDITIONS
 
 Json = dict[str, Any]
 
 
-def knowledge_export(index: CodeIndex) -> Json:
-    """In the order of the rule book; the overlay of the site is part of codes and hash."""
-    stamp = knowledge_stamp.stamp(index)
+def knowledge_export(index: CodeIndex, stamp: Stamp | None = None) -> Json:
+    """In the order of the rule book; the overlay of the site is part of codes and hash. `stamp`: with the sign-off."""
+    stamp = stamp or knowledge_stamp.stamp(index)
     return {
         "version": stamp.version,
         "date": stamp.date,
@@ -25,8 +26,9 @@ def knowledge_export(index: CodeIndex) -> Json:
         "review": stamp.review,
         "rules": [_rule(knowledge_stamp.describe_rule(rule)) for rule in RULES],
         "index": [_entry(entry) for entry in INDEX],
-        "contacts": [_contact(contact) for contact in CONTACTS],
-        "citations": [_citation(citation) for citation in CITATIONS],
+        "contacts": [knowledge_stamp.describe_contact(contact) for contact in CONTACTS],
+        "numbers": _numbers(),
+        "citations": [knowledge_stamp.describe_citation(citation) for citation in CITATIONS],
         "valueSets": [_value_set(index, one) for one in index.sets.values()],
     }
 
@@ -40,28 +42,13 @@ def _entry(entry: Entry) -> Json:
     return {"id": entry.id, "title": entry.title, "kind": str(entry.kind), "basis": list(entry.basis)}
 
 
-def _contact(contact: Contact) -> Json:
-    return {
-        "id": contact.id,
-        "rule": contact.rule,
-        "days": contact.days,
-        "months": contact.months,
-        "windowDays": [contact.window_from, contact.window_to],
-        "tasks": list(contact.tasks),
-        "tests": list(contact.tests),
-    }
-
-
-def _citation(citation: Citation) -> Json:
-    return {
-        "id": citation.id,
-        "title": citation.title,
-        "year": citation.year,
-        "url": citation.url,
-        "says": citation.says,
-        "checked": citation.checked,
-        "section": citation.section,
-    }
+def _numbers() -> list[Json]:
+    """Numbers beside the thresholds of rules, under the name they have in the code."""
+    return [
+        {"id": name, "value": value}
+        for name, value in read_numbers()
+        if not name.startswith("rules.") and not name.rpartition(".")[2].startswith("_")
+    ]
 
 
 def _value_set(index: CodeIndex, value_set: ValueSet) -> Json:

@@ -21,7 +21,7 @@ def build_attributes_page(engine: "Engine", today: Callable[[], date], *, is_dem
 
     def described() -> list[dict[str, object]]:
         overdue = services.overdue_reviews(engine, today())
-        return [source_attributes(one, engine.shop.stamp, overdue) for one in engine.services]
+        return [source_attributes(one, engine.shop.stamp, overdue, sign_off=engine.sign_off) for one in engine.services]
 
     @page.get("/knowledge/source-attributes")
     def html() -> Response:

@@ -36,6 +36,9 @@ def span(first: str, last: str) -> Day:
         pytest.param("2026-03-10T03:30:00Z", CHICAGO, exact(2026, 3, 9, 22, 30), id="R-08a Z moved to the day before"),
         pytest.param("2026-03-10T03:30:00+00:00", CHICAGO, exact(2026, 3, 9, 22, 30), id="R-08a +00:00 is as Z"),
         pytest.param("2026-03-10T03:30:00-00:00", CHICAGO, exact(2026, 3, 9, 22, 30), id="R-08a -00:00 is as Z"),
+        pytest.param("2026-03-10T03:30:00+0000", CHICAGO, exact(2026, 3, 9, 22, 30), id="R-08a +0000 is as Z"),
+        pytest.param("2026-03-10T03:30:00-0000", CHICAGO, exact(2026, 3, 9, 22, 30), id="R-08a -0000 is as Z"),
+        pytest.param("2026-03-10T03:30:00+0001", CHICAGO, exact(2026, 3, 10, 3, 30), id="R-08a a minute is an offset"),
         pytest.param("2026-03-10T23:30:00Z", BERLIN, exact(2026, 3, 11, 0, 30), id="R-08a Z moved to the day after"),
         pytest.param(
             "2026-03-29T00:59:59Z", BERLIN, exact(2026, 3, 29, 1, 59, 59), id="R-08a before the clocks go forward"
@@ -100,6 +103,14 @@ def test_a_date_means_the_days_it_names(text: str, zone: ZoneInfo | None, expect
 )
 def test_r_08a_an_unreadable_date_is_no_date(text: str | None, zone: ZoneInfo | None) -> None:
     assert read_day(text, zone) is None
+
+
+@pytest.mark.parametrize(("digits", "is_read"), [(19, True), (20, False)])
+def test_r_08a_a_date_is_read_up_to_40_characters(digits: int, is_read: bool) -> None:
+    text = f"2026-03-10T07:30:15.{'1' * digits}Z"
+    assert len(text) == digits + 21
+    assert (read_day(text, None) is not None) is is_read
+    assert (read_instant(text) is not None) is is_read
 
 
 @pytest.mark.parametrize(

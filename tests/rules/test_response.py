@@ -4,11 +4,16 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
+from cds_service.clinical import codes
 from cds_service.clinical.dates import Day
 from cds_service.clinical.model import Impression, SeverityTotal
 from cds_service.clinical.response import Response, ResponseRecord, assess_response, classify, name_band
+from cds_service.fhir import reader
+from cds_service.fhir.wire import ReadContext
+from tests import build_fixtures
 from tests.rules.build import TODAY
 
 FIRST = TODAY - timedelta(days=207)  # first dose
@@ -241,3 +246,21 @@ def test_r_49_clinicians_impression_where_totals_do_not_decide(
 def test_r_49_impressions_that_are_undated_or_in_the_future_do_not_count() -> None:
     assert assess(impressions=(Impression(True, None, "Observation/x"),)).response is OPEN
     assert assess(impressions=(impression(True, 60),), as_of=LAST + timedelta(days=59)).response is OPEN
+
+
+@pytest.mark.parametrize(
+    ("total", "is_total"),
+    [
+        row("R-49", "below 0 is no IRLS total", -1, False),
+        row("R-49", "0 is the lowest", 0, True),
+        row("R-49", "40 is the highest", 40, True),
+        row("R-49", "above 40 is no IRLS total", 41, False),
+    ],
+)
+def test_a_severity_total_is_read_within_the_range_of_the_scale(total: int, is_total: bool) -> None:
+    bundle = build_fixtures.patient_bundle("anyone", {"chart": [{"id": "s", **build_fixtures.severity(total, 3)}]})
+    found = build_fixtures.prefetch(bundle)["rls_severity"]["entry"]
+    data = {"rls_severity": [msgspec.Raw(msgspec.json.encode(entry["resource"])) for entry in found]}
+    index = codes.load(None, "http://127.0.0.1:8000/fhir")
+    context = ReadContext(index, None, "anyone", build_fixtures.REFERENCE, frozenset())
+    assert bool(reader.read_facts(context, data, {}).severity) is is_total

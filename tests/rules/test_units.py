@@ -232,6 +232,7 @@ def test_the_unit_is_the_code_or_else_a_known_text(
         pytest.param("ferritin", "ng/mL", "pmol/L", "urn:oid:1.2.3", id="R-05 they disagree in any code system"),
         pytest.param("ferritin", "ng/mL", "ng/dL", UCUM, id="R-05 the text is a unit not accepted"),
         pytest.param("ferritin", "ng/mL", "%", UCUM, id="R-05 the text is another kind of unit"),
+        pytest.param("ferritin", "ng/mL", "1", UCUM, id="R-05 the text is a plain number"),
         pytest.param("tsat", "1", "%", UCUM, id="R-05 fraction and percent"),
         pytest.param("tsat", "%", "1", UCUM, id="R-05 percent and fraction"),
         pytest.param("tsat", None, "percent", None, id="R-05 percent in words alone"),
@@ -264,6 +265,26 @@ def test_an_unknown_unit_is_not_repeated_as_our_own_words() -> None:
     converted = convert("ferritin", D(50), "pmol/L", "[x](http://example.org)", UCUM)
     assert isinstance(converted, Converted)
     assert converted.note == "converted from 50 pmol/L"
+
+
+@pytest.mark.parametrize(("length", "is_read"), [(40, True), (41, False)])
+def test_r_05_a_unit_is_read_up_to_40_characters(length: int, is_read: bool) -> None:
+    unit = "ng/mL".rjust(length)
+    assert isinstance(convert("ferritin", D(50), None, unit), Converted) is is_read
+    assert isinstance(convert("ferritin", D(50), unit, None, UCUM), Converted) is is_read
+    assert gestational_days(D(14), None, "wk".rjust(length)) == (98 if is_read else None)
+
+
+@pytest.mark.parametrize(
+    ("number", "is_read"), [("9E+30", True), ("1E+31", False), ("1E-30", True), ("9E-31", False), ("0E-99", True)]
+)
+def test_a_number_of_more_than_30_places_is_no_measurement(number: str, is_read: bool) -> None:
+    assert isinstance(convert("iron", D(number), "ug/dL", None, UCUM), Converted) is is_read
+
+
+def test_r_05_a_quotient_without_end_is_kept_to_50_digits() -> None:
+    assert value_of("ferritin", "2.247", "pmol/L") == 1
+    assert len(value_of("ferritin", "1", "pmol/L").as_tuple().digits) == 50
 
 
 # ---------------------------------------------------------------------------------------------- values to be doubted
@@ -405,6 +426,10 @@ def test_r_21_a_laboratory_limit_is_taken_only_within_its_range(limit: str, take
     ("number", "code", "unit", "days"),
     [
         pytest.param("98", "d", None, 98, id="R-20e days"),
+        pytest.param("97", "day", None, 97, id="R-20e a day"),
+        pytest.param("97", None, "days", 97, id="R-20e days as text"),
+        pytest.param("14", "week", None, 98, id="R-20e a week"),
+        pytest.param("14", "wk", None, 98, id="R-20e weeks by code alone"),
         pytest.param("14", "wk", "weeks", 98, id="R-20e weeks"),
         pytest.param("13.9", "wk", None, 97, id="R-20e completed days only"),
         pytest.param("14", None, "Weeks", 98, id="R-20e weeks as text"),
@@ -414,6 +439,8 @@ def test_r_21_a_laboratory_limit_is_taken_only_within_its_range(limit: str, take
         pytest.param("14", None, None, None, id="R-20e no unit"),
         pytest.param("3", "mo", None, None, id="R-20e months"),
         pytest.param("-1", "d", None, None, id="R-20e negative"),
+        pytest.param("1000", "d", None, 1000, id="R-20e the longest that is a number of days at all"),
+        pytest.param("1000.1", "d", None, None, id="R-20e no pregnancy is counted in thousands of days"),
         pytest.param("1E+999999", "d", None, None, id="R-20e endless"),
         pytest.param("NaN", "d", None, None, id="R-20e no number"),
     ],
@@ -452,6 +479,9 @@ def test_gestational_age_needs_its_unit(number: str, code: str | None, unit: str
         ("body-weight", "66.66", "66.7 kg"),
         ("transferrin", "249.787", "250 mg/dL"),
         ("iron", "55.8659217877", "55.9 ug/dL"),
+        ("iron", "0.04", "0.04 ug/dL"),
+        ("iron", "1.04", "1 ug/dL"),
+        ("iron", "-0.96", "-1 ug/dL"),
         ("iron", "1E+30", "1000000000000000000000000000000 ug/dL"),
     ],
 )
