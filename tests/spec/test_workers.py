@@ -16,6 +16,7 @@ from tests.spec.protected import registry
 from tests.spec.rim import order_select
 from tests.unit.databases import KINDS, fresh_database
 
+pytestmark = pytest.mark.slow
 DISCOVERY = "/cds-services"
 SERVICE = "/cds-services/iv-iron-rls"
 
