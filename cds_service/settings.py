@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     )
     sign_off: Path | None = Field(
         None,
-        description="Sign-off file (TOML) of the clinical knowledge: signatures and review dates, for one content hash.",
+        description="Sign-off file (TOML) of the clinical knowledge: signatures and review dates for one content hash.",
     )
     timezone: str | None = Field(
         None,

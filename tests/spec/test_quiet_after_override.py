@@ -73,9 +73,7 @@ def ehr(database: str) -> Ehr:
     return Ehr(database)
 
 
-@pytest.mark.parametrize(
-    ("day", "shown"), [(0, False), (1, False), (29, False), (30, False), (31, True)], ids=str
-)
+@pytest.mark.parametrize(("day", "shown"), [(0, False), (1, False), (29, False), (30, False), (31, True)], ids=str)
 def test_r_50d_a_candidate_overridden_with_a_code_stays_away_30_days(ehr: Ehr, day: int, shown: bool) -> None:
     ehr.override(ehr.ask(OFFER))
     assert ehr.topics(OFFER, day) == (["iron-candidate"] if shown else [])
