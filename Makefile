@@ -6,7 +6,7 @@
 # The environment, CDS_* settings included, passes through to the service.
 
 .SUFFIXES:
-.PHONY: help run test lint types audit lock install-all fixtures screenshots matrix bench nudge fuzz mutation soak replay-load clean check-python
+.PHONY: help run test lint types audit lock install-all fixtures screenshots matrix bench nudge fuzz mutation soak replay-load faults rolling clean check-python
 ARGS =
 
 # The Python asked for, else the first one in the path that is new enough, else python3 and a plain word about it.
@@ -38,6 +38,8 @@ help:
 	@$(if $(wildcard tests/load/fuzz.py),echo 'make fuzz      200 000 damaged requests: no answer may be a fault; slow',true)
 	@$(if $(wildcard tests/load/soak.py),echo 'make soak      a long steady load; slow',true)
 	@echo 'make replay-load  how fast a replay is, at 10,000 and 100,000 synthetic patients; slow'
+	@$(if $(wildcard tests/load/faults.py),echo 'make faults    what caller and operator see of full disks, dead servers, killed workers; some minutes',true)
+	@$(if $(wildcard tests/load/rolling.py),echo 'make rolling   two instances behind nginx, restarted in turn without a failed call',true)
 	@echo 'make clean     remove environments, caches and reports'
 
 run: $(VENV)/.has-run
@@ -89,6 +91,12 @@ soak: $(VENV)/.has-test tests/load/soak.py
 
 replay-load: $(VENV)/.has-heavy
 	$(BIN)/python tests/load/replay_load.py $(ARGS)
+
+faults: $(VENV)/.has-test tests/load/faults.py
+	$(BIN)/python -m tests.load.faults $(ARGS)
+
+rolling: $(VENV)/.has-test tests/load/rolling.py
+	$(BIN)/python -m tests.load.rolling $(ARGS)
 
 mutation: $(VENV)/.has-test
 	$(BIN)/python tests/load/mutation.py $(ARGS)

@@ -29,21 +29,20 @@ CLINICAL = re.compile(
     re.IGNORECASE,
 )
 TRIVIAL = (0, 1, -1)
-# (file, line must contain) -> why the number or code there is not one a decision rests on
+# (start of the file's name, part of the line) -> why the number or code there is not one a decision rests on
 ALLOWED = {
     ("fhir/pregnancy_status.py", '-trimester": '): "the trimester that a code names, not where one begins",
-    ("replay/summaries.py", "WIDTHS = "): "width of the bins of a chart",
-    ("reports/replay.py", "_HIGHEST = "): "end of an axis",
+    ("replay/", "WIDTHS = "): "width of the bins of a chart",
+    ("reports/", "_HIGHEST = "): "end of an axis",
     ("story.py", "_FOOT = "): "end of an axis",
     ("story.py", "_TOP = "): "end of an axis",
     ("story.py", "Last 12 months"): "the span a chart shows",
     ("knowledge/attributes.py", "Personal(1"): "number of a source attribute in 45 CFR 170.315(b)(11)",
     ("reassessment.py", "lines[2] += "): "the place of a line",
     ("discovery.py", "PROCEDURES[:6]"): "the first few of a list",
-    ("reports/charts.py", "fontsize=8"): "a size of letters",
-    ("reports/burden_page.py", "95 %"): "level of an interval",
-    ("reports/burden_text.py", "95 %"): "level of an interval",
-    ("reports/page.py", "_CSS = "): "style of a page",
+    ("reports/", "fontsize=8"): "a size of letters",
+    ("reports/burden", "95 %"): "level of an interval",
+    ("reports/", "_CSS = "): "style of a page",
     ("headers.py", "max-age="): "seconds of a header",
     ("settings.py", "le=65535"): "a port",
     ("store/database.py", "pg_advisory_xact_lock"): "key of a lock",
@@ -114,7 +113,7 @@ def find_strays(root: Path) -> list[str]:
         found += [
             f"{name} line {number}: {what}: {lines[number - 1].strip()}"[:200]
             for number, what in sorted(set(strays))
-            if not any(str(name) == file and part in lines[number - 1] for file, part in ALLOWED)
+            if not any(str(name).startswith(start) and part in lines[number - 1] for start, part in ALLOWED)
         ]
     return found
 
@@ -124,9 +123,9 @@ def test_no_clinical_number_or_code_stands_outside_the_clinical_package() -> Non
     assert not found, "\n".join(["", *found])
 
 
-@pytest.mark.parametrize(("file", "part"), ALLOWED)
-def test_every_exception_is_still_needed(file: str, part: str) -> None:
-    assert part in (ROOT / file).read_text(encoding="utf-8")
+@pytest.mark.parametrize(("start", "part"), ALLOWED)
+def test_every_exception_is_still_needed(start: str, part: str) -> None:
+    assert any(part in path.read_text(encoding="utf-8") for path in ROOT.glob(f"{start}*") if path.suffix == ".py")
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ class Entry:
     known: Known
     version: str
     orders: tuple[str, ...]  # local references of the orders it belongs to
+    authored: str = ""
     ended: Moment | None = None
     before: Raw = field(default_factory=Raw)
 
@@ -88,13 +89,14 @@ def read_entry(place: Place, patient: str, line: Line, tallies: Tallies) -> Entr
             return None
         dated = DATED.decode(raw)
     except UNREADABLE:
-        tallies["unreadable", line.type, "a member of another shape than FHIR gives it"] += 1
-        return None
+        if line.type not in _KEYS:
+            tallies["unreadable", line.type, "a member of another shape than FHIR gives it"] += 1
+            return None
+        keys, dated = (_KEYS[line.type],), Dated()  # for the reader to name: what cannot be read is no empty answer
     reference = f"{line.type}/{line.id or sha256(line.raw).hexdigest()[:16]}"
     orders = tuple(local_reference(one) for one in dated.named_orders)
-    entry = Entry(
-        line.type, reference, raw, keys, find_known(line.type, dated, place.zone), read_version(dated), orders
-    )
+    known = find_known(line.type, dated, place.zone)
+    entry = Entry(line.type, reference, raw, keys, known, read_version(dated), orders, dated.authoredOn or "")
     _note_end(place, entry, dated)
     return entry
 
@@ -165,7 +167,7 @@ ACTIVE = Raw(b'"active"')
 def _note_end(place: Place, entry: Entry, dated: Dated) -> None:
     """The export shows how things stand today; a problem that has gone since, or a request fulfilled since, had not."""
     if entry.type == "Condition":
-        status = _STATUS.decode(entry.raw)
+        status = _read_status(entry.raw)
         period = status.abatementPeriod
         entry.ended = read_moment(status.abatementDateTime or (period.start if period else None), place.zone)
         if entry.ended is not None:
@@ -174,6 +176,13 @@ def _note_end(place: Place, entry: Entry, dated: Dated) -> None:
         entry.ended = read_moment(dated.occurrenceDateTime or dated.start, place.zone)
         if entry.ended is not None:
             entry.before = with_status(entry.raw, ACTIVE)
+
+
+def _read_status(raw: Raw) -> _Status:
+    try:
+        return _STATUS.decode(raw)
+    except UNREADABLE:
+        return _Status()
 
 
 def without(raw: Raw, *starts: str) -> Raw:

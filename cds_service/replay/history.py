@@ -12,12 +12,10 @@ from msgspec import Raw
 from cds_service.clinical.model import IronOrder
 from cds_service.clinical.rules.scope import is_parenteral_iron_order
 from cds_service.fhir import iron_orders
-from cds_service.fhir.wire import (
-    UNREADABLE,
-)
+from cds_service.fhir.wire import UNREADABLE, Reference
 from cds_service.replay.entries import ACTIVE, ENDED, EVENTS, Entry, Place, Tallies, read_entry, with_status
 from cds_service.replay.lines import Line
-from cds_service.replay.moments import DATED, Moment, read_moment
+from cds_service.replay.moments import Moment, read_moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +100,7 @@ def _read_order(place: Place, patient: str, entry: Entry) -> tuple[Raw, IronOrde
     at = entry.known.moment
     context = place.context(patient, at.day if at else date.min)
     try:
+        _INTENT.decode(entry.raw)  # where these cannot be read, it is no order
         draft = with_status(entry.raw, _DRAFT)
     except UNREADABLE:
         return None
@@ -130,14 +129,28 @@ def _add_order(place: Place, history: History, entry: Entry, order: tuple[Raw, I
         return
     if moment.instant is None:
         tallies["orders", "date without time: results of that day count as known", ""] += 1
-    requester = DATED.decode(entry.raw).requester
-    prescriber = (requester.reference or "") if requester else ""
+    prescriber = _prescriber(entry.raw)
     history.orders.append(Order(entry, order[0], order[1], moment, prescriber))
+
+
+class _Requested(msgspec.Struct, gc=False):
+    requester: Reference | None = None
+
+
+_REQUESTED = msgspec.json.Decoder(_Requested)
+
+
+def _prescriber(raw: Raw) -> str:
+    """Empty where the order names none."""
+    try:
+        requester = _REQUESTED.decode(raw).requester
+    except UNREADABLE:
+        return ""
+    return (requester.reference or "") if requester else ""
 
 
 def _written(entry: Entry, zone: ZoneInfo | None) -> Moment | None:
     """A moment exact to the day; None where the order tells none."""
-    authored = DATED.decode(entry.raw).authoredOn
-    if authored and len(authored) < len("2026-11-24") and read_moment(authored, zone):
+    if 0 < len(entry.authored) < len("2026-11-24") and read_moment(entry.authored, zone):
         return None
     return entry.known.moment

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from cds_service.clinical.dates import read_day, read_instant
-from cds_service.fhir.wire import Identifier, Period, Reference, Timing, as_list
+from cds_service.fhir.wire import Period, Reference, Timing, as_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +95,8 @@ class Dated(msgspec.Struct, gc=False):
     occurrenceTiming: Timing | None = None
     start: str | None = None
     meta: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    requester: Reference | None = None
     basedOn: list[Reference] | Reference | None = None
     request: Reference | None = None
-    identifier: list[Identifier] | Identifier | None = None
 
     @property
     def named_orders(self) -> tuple[str, ...]:

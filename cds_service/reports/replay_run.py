@@ -9,6 +9,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+from cds_service.errors import ConfigurationError
 from cds_service.replay import core, one_machine, spark
 from cds_service.replay.compare import Change, Comparison, compare
 from cds_service.replay.one_machine import Report
@@ -45,7 +46,13 @@ def run_replay(settings: Settings, asked: Asked, say: Say, progress: Say) -> Non
         is_identified=asked.identified,
         key=key.get_secret_value().encode() if key else b"",
     )
-    run = make_run(asked.export, asked.output, setup, _engine(asked), report_to(progress), parquet=asked.parquet)
+    try:
+        run = make_run(asked.export, asked.output, setup, _engine(asked), report_to(progress), parquet=asked.parquet)
+    except OSError as wrong:
+        words = (
+            f"{wrong.filename or asked.output}: {wrong.strerror or wrong}; mend it and start again with the same words"
+        )
+        raise ConfigurationError(words) from None
     write_report(run, say)
     _say_what_came(run, say)
 

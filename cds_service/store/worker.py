@@ -22,6 +22,7 @@ from cds_service.store.recorder import Recorder, Report
 from cds_service.store.tables import CallRow, FeedbackRow, StoreDown, feedback, kind_of, seen_tokens
 
 FRESH = 1.0  # seconds the answer to "is it up?" holds
+FAILED = 5.0  # seconds for which a write that failed says more than a read that works, as on a full disk
 
 
 class Store:
@@ -43,10 +44,15 @@ class Store:
         self._looking = threading.Lock()
         self._looked = -math.inf  # monotonic
         self._is_up = False
+        self._failed = -math.inf  # monotonic; the latest write
 
     def claim_token(self, issuer: str, jti: str, expires: int) -> bool:
         """Whether this token is used for the first time (CH-213, CH-214). Durable on return. Raises `StoreDown`."""
-        return self._claims.claim(hashlib.sha256(f"{issuer}\n{jti}".encode()).digest(), expires)
+        try:
+            return self._claims.claim(hashlib.sha256(f"{issuer}\n{jti}".encode()).digest(), expires)
+        except StoreDown:
+            self._failed = time.monotonic()
+            raise
 
     def record_feedback(self, rows: Sequence[FeedbackRow]) -> int:
         """Keeps what is new and returns how many that were. Durable on return. Raises `StoreDown`."""
@@ -56,6 +62,7 @@ class Store:
             with self._turn, self.engine.begin() as connection:
                 return sum(connection.execute(self._keep, asdict(row)).first() is not None for row in rows)
         except SQLAlchemyError as wrong:
+            self._failed = time.monotonic()
             raise StoreDown(kind_of(wrong)) from wrong
 
     def find_overrides(self, client: str, service: str, patient_pseudonym: str) -> dict[str, datetime]:
@@ -83,7 +90,7 @@ class Store:
                 self._looked = time.monotonic()
             finally:
                 self._looking.release()
-        return self._is_up
+        return self._is_up and time.monotonic() - self._failed >= FAILED
 
     def _look(self) -> bool:
         try:

@@ -62,7 +62,7 @@ class Trial:
                 self._start(name, tests, 10 + 4 * sum(seconds), afresh)
             else:
                 self.outcomes[name] = NO_TEST
-            if number % 200 == 199:
+            if number % 50 == 49:
                 print(f"{time.strftime('%H:%M')} {number + 1} of {len(in_order)}", flush=True)
                 self.save(self.outcomes)
         while self._running:

@@ -38,6 +38,10 @@ def test_summary_is_a_text_of_at_most_139_characters(card: Json) -> None:
     assert 0 < len(card["summary"]) <= LONGEST
 
 
+def test_card_has_a_uuid(card: Json) -> None:
+    assert UUID(card["uuid"])
+
+
 def test_indicator_is_one_of_three(card: Json) -> None:
     assert card["indicator"] in ("info", "warning", "critical")
 

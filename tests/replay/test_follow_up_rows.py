@@ -126,6 +126,29 @@ def test_the_order_of_lines_changes_nothing(number: int) -> None:
     assert first.tallies == again.tallies
 
 
+WRONG: list[object] = [5, "x", [], {}, None, [5], {"a": {}}, True, "2025-13-45"]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=[json.dumps(one) for one in WRONG])
+def test_a_member_of_any_shape_is_never_fatal(wrong: object) -> None:
+    """Each member of each resource of some patients in turn."""
+    replay = core.open_replay(setup(what_if=True), [])
+    for number in (3, 11, 27, 44):
+        resources = make_patient(4, number)
+        for place, resource in enumerate(resources):
+            for member in [name for name in resource if name not in ("resourceType", "id", "subject", "patient")]:
+                damaged = [*resources[:place], {**resource, member: wrong}, *resources[place + 1 :]]
+                read = [read_line(json.dumps(one).encode()) for one in damaged]
+                core.replay_patient(replay, f"p{number}", [one for one in read if isinstance(one, Line)])
+
+
+def test_a_resource_that_cannot_be_read_is_a_gap_of_the_decision_and_counted(tmp_path: Path) -> None:
+    bad = {**rls(), "id": "bad", "code": "Restless legs"}
+    finished = run(write(tmp_path / "e", *COURSE, bad), tmp_path / "run")
+    assert [row["gaps"] for row in rows(finished)] == ["1"]
+    assert finished.tallies["unreadable", "Condition", "could not be read"] == 1
+
+
 VALUES = [
     (Interval.point(Decimal("74.50")), "74.5"),
     (Interval(Decimal(0), Decimal(5), True, False), "<5"),

@@ -174,6 +174,14 @@ def test_the_command_says_what_came_out_and_names_nobody(tmp_path: Path) -> None
     assert open_run(tmp_path / "run").about["until"] > "2026"
 
 
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    export = write(tmp_path / "export", *RESOURCES)
+    (tmp_path / "run").write_text("a file, no folder", encoding="utf-8")
+    said = CliRunner().invoke(main, ["replay", str(export), "--output", str(tmp_path / "run" / "deeper")])
+    assert said.exit_code == 1
+    assert "Not a directory" in said.output
+
+
 def test_pseudonyms_of_two_keys_are_unlike_and_of_one_alike(tmp_path: Path) -> None:
     export = write(tmp_path / "export", *RESOURCES)
     one, same, other = (

@@ -206,6 +206,7 @@ def test_r_32_eu_without_a_weight_asks_for_it() -> None:
     [
         row("R-32", "EU up to 15 mg/kg", "600", "eu", False),
         row("R-32", "EU above 15 mg/kg", "601", "eu", True),
+        row("R-32", "EU at 20 mg/kg is not over yet", "800", "eu", True),
         row("R-32", "EU above 20 mg/kg is over anyway", "801", "eu", False),
         row("R-32", "US label", "600", "us", False),
     ],

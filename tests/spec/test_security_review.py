@@ -18,14 +18,14 @@ import pytest
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 from werkzeug.wrappers import Request
 
-from cds_service import trust
+from cds_service import store, trust
 from cds_service.clients import Clients, load_registry
 from cds_service.errors import ConfigurationError
 from cds_service.operations import build_log
 from cds_service.settings import load_settings
 from cds_service.trust import PublishedKeys, Unreachable
 from tests.fhir.ehr import CANONICAL, REFERENCE
-from tests.spec.protected import clear_environment, jwk, key_set, registry
+from tests.spec.protected import clear_environment, jwk, key_set, protected_settings, registry
 from tests.spec.rim import CALL, open_rim, order_select, post, raises, reply
 
 Json = dict[str, Any]
@@ -255,6 +255,29 @@ def test_a_body_that_ends_before_its_length_is_said_to_be_incomplete(monkeypatch
     body = json.dumps(order_select()).encode()
     response = send(monkeypatch, Stream(body), len(body) + 1)  # it would have been answered
     assert response.status_code == 400 and "could not be received completely" in response.text
+
+
+def test_a_store_that_can_be_read_and_not_written_is_not_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk every call was 503 while /readyz said ready."""
+    registry(tmp_path)
+    protected_settings(tmp_path)
+    engine = store.open_database(f"sqlite:///{tmp_path / 'store.sqlite3'}")
+    kept = store.Store(engine, 10, lambda *_: None, time.time)
+    try:
+        assert kept.claim_token("https://e.example", "1", 2**40) and kept.is_up()
+        with monkeypatch.context() as full:
+            full.setattr(kept, "_claims", SimpleNamespace(claim=_refuse_to_write))
+            with pytest.raises(store.StoreDown):
+                kept.claim_token("https://e.example", "2", 2**40)
+        assert not kept.is_up()
+        monkeypatch.setattr("cds_service.store.worker.FAILED", 0.0)
+        assert kept.is_up()
+    finally:
+        kept.close()
+
+
+def _refuse_to_write(*_: Any) -> bool:
+    raise store.StoreDown("OperationalError")
 
 
 def test_a_log_that_cannot_be_written_costs_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
