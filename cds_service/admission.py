@@ -78,7 +78,7 @@ def published_keys(log: Log, note_failure: Callable[[str], None]) -> PublishedKe
     """Key sets behind pinned URLs; a failed fetch is in the log and counted."""
 
     def report(url: str, reason: str) -> None:
-        log.warning("keys not refreshed: the last good ones stay in use", address=url, reason=reason)
+        log.warning("keys not refreshed: those fetched before, if any, stay in use", address=url, reason=reason)
         note_failure(reason)
 
     return PublishedKeys(report)

@@ -3,6 +3,7 @@
 The folder of the export has to be visible to every executor under the same path (a shared or mounted file system).
 """
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -66,6 +67,8 @@ def _connect(master: str) -> "SparkContext":
     conf = SparkConf().setAppName("cds-service replay").set("spark.ui.showConsoleProgress", "false")
     context = SparkContext.getOrCreate(conf.setMaster(master) if master else conf)
     context.setLogLevel("ERROR")
+    if master.startswith("local"):
+        context.pythonExec = sys.executable  # this one has what the rules need, the first python3 in the path may not
     return context
 
 

@@ -22,6 +22,7 @@ POLICY = (
     "form-action 'none'; frame-ancestors 'none'"
 )
 MOST_TEXTS = 50
+MOST_CHARACTERS = 500_000  # of all texts together: rendering takes up to 40 microseconds each
 
 
 def build_playground(engine: Engine, settings: Settings, today: Callable[[], date]) -> Blueprint:
@@ -44,6 +45,8 @@ def build_playground(engine: Engine, settings: Settings, today: Callable[[], dat
         texts = _read(settings, _Texts).texts
         if len(texts) > MOST_TEXTS:
             raise BadRequest(f"texts: more than {MOST_TEXTS}")
+        if sum(map(len, texts)) > MOST_CHARACTERS:
+            raise BadRequest(f"texts: more than {MOST_CHARACTERS:,} characters together")
         return _json({"html": [render_safe(one) for one in texts]})
 
     @playground.post("/demo/playground/validate")

@@ -98,8 +98,8 @@ def bomb(times: int, size: int) -> bytes:
 
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_what_unpacks_to_more_than_a_key_may_bring_is_cut_off(ehr: Ehr, times: int) -> None:
-    """The limit is on what is unpacked: 200 MB arrive in 200 kB, or in a few hundred bytes."""
-    packed, encoding = bomb(times, 200), ", ".join(["gzip"] * times)
+    """The limit is on what is unpacked: 40 MB arrive in 40 kB, or in a few hundred bytes."""
+    packed, encoding = bomb(times, 40), ", ".join(["gzip"] * times)
     ehr.faults["ferritin"] = lambda exchange: exchange.reply(packed, Content_Encoding=encoding)
     response = post(open_service(ehr, fhir_seconds=AMPLE), make_call(ehr))
     assert response.status_code == 412 and "larger than is read" in diagnostics(response)

@@ -31,7 +31,7 @@ RESULTS = ROOT / "mutants" / "results.json"  # git ignores the folder
 WANTED = 0.9
 HEADS = ("---", "+++")
 MEMORIES = ("cache", "lru_cache")
-PROPERTIES = ("property", "derived")
+PROPERTIES = ("property",)  # not `derived`: its facts are named like modules that annotations beside them need
 LEFT_BEHIND = (".git", ".venv*", "*cache*", "mutants", ".hypothesis")
 
 
@@ -94,11 +94,14 @@ def write_mutants(path: Path) -> Iterator[Mutant]:
     path.write_text(mutated.code, encoding="utf-8")
     module = ".".join(path.with_suffix("").parts)
     functions = {node.name: node for node in ast.walk(ast.parse(mutated.code)) if isinstance(node, ast.FunctionDef)}
+    written: dict[str, list[str]] = {}  # functions as they are, by mutmut's name
     for name in mutated.mutant_names:
         stem, _, _ = name.rpartition("__mutmut_")
         old, new = functions[f"{stem}__mutmut_orig"], functions[name]
         new.name = old.name
-        before, after = ast.unparse(old).splitlines(), ast.unparse(new).splitlines()
+        if stem not in written:
+            written[stem] = ast.unparse(old).splitlines()
+        before, after = written[stem], ast.unparse(new).splitlines()
         lines = [line for line in difflib.unified_diff(before, after, n=0, lineterm="") if line[:3] not in HEADS]
         change = "\n    ".join(line for line in lines if not line.startswith("@@"))
         key = sha256(f"{path} {old.name} {after}".encode()).hexdigest()

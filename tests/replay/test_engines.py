@@ -61,7 +61,7 @@ def test_spark_gives_the_same_rows(export: Path, alone: Path) -> None:
         pytest.skip(f"Spark needs Java {JAVA}: {why}")
     output = export.parent / "spark"
     command = [sys.executable, "-m", "cds_service.cli", "replay", str(export), "--output", str(output), "--what-if"]
-    environment = {**os.environ, "CDS_PSEUDONYM_KEY": KEY.decode(), "PYSPARK_PYTHON": sys.executable}
+    environment = {**os.environ, "CDS_PSEUDONYM_KEY": KEY.decode()}
     done = subprocess.run(
         [*command, "--until", "2026-06-01", "--spark", "local[2]"],
         env=environment, capture_output=True, text=True, check=False, timeout=900,

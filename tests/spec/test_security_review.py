@@ -215,6 +215,19 @@ def test_a_search_for_a_hundred_thousand_values_is_refused() -> None:
     assert ask(("code", ",".join(["2276-4"] * MOST_VALUES)))["total"] > 0
 
 
+def test_the_playground_renders_no_more_than_a_page_can_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any page of a browser may post to a demo: eight megabytes of brackets took five minutes."""
+    from cds_service.app import create_app
+    from cds_service.web.playground import MOST_CHARACTERS
+
+    clear_environment(monkeypatch)
+    client = create_app(load_settings()).test_client()
+    few = client.post("/demo/playground/markdown", json={"texts": ["**a**"]})
+    assert few.get_json()["html"] == ["<p><strong>a</strong></p>\n"]
+    many = client.post("/demo/playground/markdown", json={"texts": ["[" * MOST_CHARACTERS, "["]})
+    assert many.status_code == 400 and "characters together" in many.text
+
+
 # --------------------------------------------------------------------------------------- when the machine gives out
 
 

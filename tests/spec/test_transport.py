@@ -164,7 +164,6 @@ def test_ch_010_text_goes_out_as_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         "/cds-services/",
         "/cds-services/one/",
-        "/",
         "/CDS-Services",
         "/cds-services/one/x",
     ],
