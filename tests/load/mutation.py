@@ -28,6 +28,7 @@ from mutation_trial import KILLED, Trial
 ROOT = Path(__file__).resolve().parents[2]
 CLINICAL = Path("cds_service/clinical")
 RESULTS = ROOT / "mutants" / "results.json"  # git ignores the folder
+TESTS = "tests/rules,tests/test_fixtures.py::test_a_request_gives_its_expected_reply"
 WANTED = 0.9
 HEADS = ("---", "+++")
 MEMORIES = ("cache", "lru_cache")
@@ -51,7 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", default="", help="files below cds_service/clinical, separated by commas")
-    parser.add_argument("--tests", default="tests/rules", help="what pytest collects, separated by commas")
+    parser.add_argument("--tests", default=TESTS, help="what pytest collects, separated by commas")
     parser.add_argument("--again", action="store_true", help="only what was not noticed in the run before")
     parser.add_argument("--skip-wording", action="store_true")
     parser.add_argument("--every", type=int, default=1, help="a sample: each nth mutant only")

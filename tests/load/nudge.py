@@ -59,6 +59,7 @@ SAME = {
         "'1.1'",
     ): "what is above HIGHEST_DOUBTFUL_PERCENT, 1.0, is taken as a percentage before",
     ("COUNTED", "3", "4"): "only the order counts",
+    ("EXCEPTION_FROM", "28", "27"): "no result of day 27 is usable: it lies within BLACKOUT_DAYS of the dose (R-09)",
     ("COUNTED", "1", "0"): "only the order counts",
 }
 TESTS = ("tests/rules",)
