@@ -108,8 +108,8 @@ _FOLLOW_UP_WORDS = (
     ),
     (
         "Fire it for patients with restless legs syndrome where the EHR can filter; others get an empty answer after "
-        f"patient and conditions. Overridden cards stay away for {QUIET_DAYS} days, but not where pseudonyms are off or "
-        "the store is down."
+        f"patient and conditions. Overridden cards stay away for {QUIET_DAYS} days, but not where pseudonyms are off "
+        "or the store is down."
     ),
 )
 USAGE = (
