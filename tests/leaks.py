@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from cds_service import operations, store
+from cds_service.clinical.model import Ingredient
 from cds_service.metrics import Metrics
 from cds_service.progress import Progress
 from cds_service.tally import add_up
@@ -45,7 +46,7 @@ def fixture_words() -> frozenset[str]:
             if (person := entry["resource"])["resourceType"] == "Patient":
                 names = [name.get("family", "") for name in person.get("name", ())]
                 words.update(word for word in (person["id"], *names) if word)
-    return frozenset(words)
+    return frozenset(words - {str(one) for one in Ingredient})  # one patient is called like a product
 
 
 def look(where: str, text: str) -> None:
