@@ -5,8 +5,8 @@ import math
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import datetime
 
@@ -48,22 +48,28 @@ class Store:
 
     def claim_token(self, issuer: str, jti: str, expires: int) -> bool:
         """Whether this token is used for the first time (CH-213, CH-214). Durable on return. Raises `StoreDown`."""
-        try:
+        with self._noting_failure():
             return self._claims.claim(hashlib.sha256(f"{issuer}\n{jti}".encode()).digest(), expires)
-        except StoreDown:
-            self._failed = time.monotonic()
-            raise
 
     def record_feedback(self, rows: Sequence[FeedbackRow]) -> int:
         """Keeps what is new and returns how many that were. Durable on return. Raises `StoreDown`."""
         if not rows:
             return 0
+        with self._noting_failure(), self._turn, self.engine.begin() as connection:
+            return sum(connection.execute(self._keep, asdict(row)).first() is not None for row in rows)
+
+    @contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        """Around a write: readiness hears of one that failed, until one works again."""
         try:
-            with self._turn, self.engine.begin() as connection:
-                return sum(connection.execute(self._keep, asdict(row)).first() is not None for row in rows)
+            yield
+        except StoreDown:
+            self._failed = time.monotonic()
+            raise
         except SQLAlchemyError as wrong:
             self._failed = time.monotonic()
             raise StoreDown(kind_of(wrong)) from wrong
+        self._failed = -math.inf
 
     def find_overrides(self, client: str, service: str, patient_pseudonym: str) -> dict[str, datetime]:
         """Topic of a card about this patient to its latest override with a coded reason. Raises `StoreDown`.
