@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
-from secrets import token_hex
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from cds_service.demo.routes import build_demo
 from cds_service.desk import Desk
 from cds_service.errors import ConfigurationError, Misdirected
 from cds_service.headers import add_security, cors_for_anyone, cors_for_listed, read_request_id, read_trace_id
+from cds_service.ids import new_request_id
 from cds_service.knowledge.routes import build_knowledge
 from cds_service.metrics import Metrics
 from cds_service.operations import Log, build_log, build_operations
@@ -170,7 +170,7 @@ def _route(environ: "WSGIEnvironment") -> str:
 
 def _identify(environ: "WSGIEnvironment") -> dict[str, Any]:
     """What the log knows of a request before it is looked at. A caller may repeat its id; `call` never repeats."""
-    own, given, trace_id = token_hex(8), read_request_id(environ), read_trace_id(environ)
+    own, given, trace_id = new_request_id(), read_request_id(environ), read_trace_id(environ)
     entry: dict[str, Any] = {"request_id": own} if given is None else {"request_id": given, "call": own}
     if trace_id is not None:
         entry["trace_id"] = trace_id

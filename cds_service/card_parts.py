@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from os import urandom
 from typing import Any
 
 from cds_service import markdown as md
@@ -148,13 +147,6 @@ def override_reasons(shop: Shop, reasons: Sequence[str]) -> list[Json]:
 
 def _coding(coding: Coding) -> Json:
     return {"code": coding.code, "system": coding.system, "display": coding.display}
-
-
-def new_uuid() -> str:
-    """Random, version 4; as `uuid.uuid4` makes it, without its class."""
-    digits = urandom(16).hex()
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def section(title: str, lines: Sequence[str]) -> str:

@@ -15,7 +15,6 @@ from cds_service.card_parts import (
     course_of,
     links_of,
     listed,
-    new_uuid,
     override_reasons,
     primary_source,
     product_name,
@@ -25,6 +24,7 @@ from cds_service.clinical.decision import Decision
 from cds_service.clinical.model import Conclusion, Ingredient
 from cds_service.clinical.schedule import SPECIMEN_NOTE
 from cds_service.fhir import orders
+from cds_service.ids import new_uuid
 from cds_service.reassessment import CLOSED, Schedule, render_reassessment
 
 BASELINE = "baseline"  # the contact part of a laboratory request made before the infusion

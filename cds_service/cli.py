@@ -129,10 +129,16 @@ def knowledge(ctx: click.Context, as_json: bool) -> None:
 @click.argument("old", metavar="OLD.json", type=click.File("rb"))
 @click.argument("new", metavar="NEW.json", type=click.File("rb"))
 def knowledge_diff(old: BinaryIO, new: BinaryIO) -> None:
-    """Say what changed between two exports of `knowledge --json`, one sentence a change. Exit code 1: something did."""
+    """Say what changed between two exports of `knowledge --json`, one sentence a change.
+
+    Exit code 0: nothing did. 1: something did. 2: a file is no export.
+    """
     from cds_service.knowledge.diff import compare, read_export
 
-    sentences = compare(read_export(old.read(), old.name), read_export(new.read(), new.name))
+    try:
+        sentences = compare(read_export(old.read(), old.name), read_export(new.read(), new.name))
+    except ConfigurationError as wrong:
+        raise click.UsageError(str(wrong)) from None
     click.echo("\n".join(sentences) or "Nothing changed.")
     sys.exit(bool(sentences))
 

@@ -1,7 +1,6 @@
 """What the cards of an opened chart are made of: shell, course, what may be said, values (R-48, R-54)."""
 
 from collections.abc import Sequence
-from uuid import uuid4
 
 from cds_service import markdown as md
 from cds_service.card_parts import (
@@ -19,6 +18,7 @@ from cds_service.clinical.follow_up.recurrence import phosphate_lines
 from cds_service.clinical.follow_up.repletion import name_blackout
 from cds_service.clinical.follow_up.view import Followed, Topic, View
 from cds_service.clinical.model import Citation
+from cds_service.ids import new_uuid
 
 REASONS = ("action-completed", "wrong-time-workflow", "patient-ineligible", "patient-refuses")
 
@@ -33,7 +33,7 @@ def make_card(
 ) -> Json:
     detail = "\n\n".join(part for part in (*parts, footer(shop, primary_source((citation,)))) if part)
     return {
-        "uuid": str(uuid4()),
+        "uuid": new_uuid(),
         "summary": fit(summary),
         "indicator": "info",
         "detail": detail,

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
-from uuid import uuid4
 
 from cds_service import markdown as md
 from cds_service.card_parts import (
@@ -25,6 +24,7 @@ from cds_service.clinical.model import ArrangedContact, Ingredient
 from cds_service.clinical.schedule import SPECIMEN_NOTE
 from cds_service.fhir import orders
 from cds_service.fhir.orders import CourseRef
+from cds_service.ids import new_uuid
 from cds_service.moved_requests import MOVE_LABEL, delete_actions, describe_window, move_actions, name_request
 
 IRON_STUDIES = ("ferritin", "iron-panel", "cbc")  # R-26
@@ -59,7 +59,7 @@ def suggestion(label: str, actions: Sequence[Json]) -> list[Json]:
     """None when there is nothing to do."""
     if not actions:
         return []
-    return [{"label": label, "uuid": str(uuid4()), "isRecommended": True, "actions": list(actions)}]
+    return [{"label": label, "uuid": new_uuid(), "isRecommended": True, "actions": list(actions)}]
 
 
 # ----------------------------------------------------------------------------------------------- contacts and tests

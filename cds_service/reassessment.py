@@ -18,7 +18,6 @@ from cds_service.card_parts import (
     footer,
     links_of,
     listed,
-    new_uuid,
     override_reasons,
     product_name,
     section,
@@ -35,6 +34,7 @@ from cds_service.clinical.schedule import SPECIMEN_NOTE, Planned, implied_anchor
 from cds_service.clinical.windows import SAME_COURSE_DAYS
 from cds_service.fhir import orders
 from cds_service.fhir.orders import CourseRef
+from cds_service.ids import new_uuid
 from cds_service.moved_requests import MAY_BE_MOVED, MOVE_LABEL, move_actions, name_request
 
 _SCHEDULE_REASONS = (

@@ -107,7 +107,7 @@ def overdue(sign_off: SignOff, review_by: date, as_of: date) -> tuple[str, ...]:
 
 def render_template(digest: str, review_by: date) -> str:
     """A file to fill in and sign, bound to this hash."""
-    signatures = "".join(f'\n# [[signature]]\n# name = ""\n# role = "{role}"\n# date = {review_by}\n' for role in ROLES)
+    signatures = "".join(f'\n# [[signature]]\n# name = ""\n# role = "{role}"\n# date = YYYY-MM-DD\n' for role in ROLES)
     return (
         "# Sign-off of the clinical knowledge. It holds for exactly this content hash: any change of a threshold,\n"
         "# rule, code or source voids it. Both roles have to sign.\n"

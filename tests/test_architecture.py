@@ -30,25 +30,26 @@ LAYERS = (
     ("moved_requests",),
     ("card_parts",),
     ("fhir", "markdown", "contracts", "settings", "sign_off"),
-    ("clinical", "errors", "progress"),
+    ("clinical", "errors", "progress", "ids"),
 )
 # Where less is allowed than the layer says. `fhir` reads facts and writes draft orders; it does not know the rules.
 ONLY = {
     "errors": (),
+    "ids": (),
     "clinical": ("clinical",),
     "fhir": ("fhir", "clinical", "errors"),
-    "cards": ("card_detail", "card_parts", "reassessment", "markdown", "clinical", "fhir.orders"),
+    "cards": ("ids", "card_detail", "card_parts", "reassessment", "markdown", "clinical", "fhir.orders"),
     "card_detail": ("card_parts", "markdown", "clinical", "fhir.orders"),
     "moved_requests": ("card_parts", "clinical", "fhir.orders"),
-    "reassessment": ("moved_requests", "card_parts", "markdown", "clinical", "fhir.orders"),
+    "reassessment": ("ids", "moved_requests", "card_parts", "markdown", "clinical", "fhir.orders"),
     "card_parts": ("markdown", "clinical", "fhir.orders"),
     "candidate_card": ("follow_up_parts", "follow_up_suggestions", "card_parts", "markdown", "clinical"),
     "follow_up_cards": (
         *("candidate_card", "follow_up_parts", "follow_up_suggestions", "moved_requests", "card_parts"),
         *("markdown", "clinical"),
     ),
-    "follow_up_parts": ("card_parts", "markdown", "clinical"),
-    "follow_up_suggestions": ("moved_requests", "card_parts", "markdown", "clinical", "fhir.orders"),
+    "follow_up_parts": ("ids", "card_parts", "markdown", "clinical"),
+    "follow_up_suggestions": ("ids", "moved_requests", "card_parts", "markdown", "clinical", "fhir.orders"),
     "follow_up_trace": ("clinical",),
     "story": ("fhir", "clinical", "errors"),
     "hooks": ("contracts", "errors"),
@@ -69,7 +70,6 @@ NEVER = {
 # Third-party packages and the only modules of ours that may know them.
 CONFINED = {
     "flask": ("app", "routes", "operations", "web", "demo", "knowledge.routes"),
-    "flask_cors": ("app", "routes", "web", "demo"),
     "werkzeug": ("app", "routes", "operations", "web", "demo"),
     "gunicorn": ("server", "sockets"),
     "requests": ("fhir.client", "fhir.connections", "trust", "conformance"),

@@ -64,7 +64,7 @@ def _connect() -> "DuckDBPyConnection":
     try:
         import duckdb
     except ImportError:
-        words = "Parquet and the report need DuckDB: pip install 'iv-iron-rls-cds[replay]'; CSV rows need nothing"
+        words = "Parquet and the report need DuckDB: pip install duckdb; CSV rows need nothing"
         raise ConfigurationError(words) from None
     return duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
 

@@ -19,7 +19,7 @@ from cds_service.settings import Settings
 Say = Callable[[str], None]
 PAGE = "report.html"
 SECONDS_BETWEEN = 2.0
-NO_REPORT = "No report: it needs DuckDB (pip install 'iv-iron-rls-cds[replay]'). The rows are complete without it."
+NO_REPORT = "No report: it needs DuckDB (pip install duckdb). The rows are complete without it."
 
 
 @dataclass(frozen=True, slots=True)

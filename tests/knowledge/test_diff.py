@@ -150,7 +150,7 @@ def test_the_command_says_so_and_its_exit_code_too(tmp_path: Path) -> None:
 def test_what_is_no_export_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"rules": {}}')
     result = CliRunner().invoke(main, ["knowledge", "diff", *[str(tmp_path / "a.json")] * 2])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "is no export" in result.output
 
 

@@ -166,6 +166,7 @@ def test_the_template_is_a_file_that_waits_for_its_signatures(tmp_path: Path) ->
     assert sign_off.signatures == ()
     assert sign_off.review_by == knowledge_stamp.REVIEW_BY
     filled = re.sub(r"(?m)^# (?=\[\[|name|role|date)", "", result.stdout).replace('name = ""', 'name = "Synthetic"')
+    filled = filled.replace("YYYY-MM-DD", "2026-12-01")
     assert load_sign_off(write(tmp_path, filled)).signs(sign_off.digest)
 
 
