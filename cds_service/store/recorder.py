@@ -4,9 +4,10 @@ import atexit
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict
+from dataclasses import fields
+from operator import attrgetter
 from queue import Empty, Full, Queue
 from typing import Any, TypeAlias
 
@@ -17,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from cds_service.store.clearing import clear_tokens
-from cds_service.store.tables import CallRow, StoreDown, calls, cards, kind_of, suggestions
+from cds_service.store.tables import CallRow, CardRow, StoreDown, SuggestionRow, calls, cards, kind_of, suggestions
 
 BATCH = 200  # calls a transaction
 LINGER = 0.2  # seconds the writer collects before it writes
@@ -185,15 +186,23 @@ def _is_away(wrong: Exception) -> bool:
     return is_cut or isinstance(wrong, OperationalError | InterfaceError | PoolTimeout)
 
 
-def _rows(batch: Iterable[CallRow]) -> dict[str, list[dict[str, Any]]]:
+def _columns(kind: type, *left_out: str) -> Callable[[Any], dict[str, Any]]:
+    """How a row becomes a dictionary: its members and not theirs, which `asdict` would copy as well."""
+    names = tuple(one.name for one in fields(kind) if one.name not in left_out)
+    values = attrgetter(*names)
+    return lambda row: dict(zip(names, values(row), strict=True))
+
+
+_call, _card, _suggestion = _columns(CallRow, "cards"), _columns(CardRow, "suggestions"), _columns(SuggestionRow)
+
+
+def _rows(batch: Sequence[CallRow]) -> dict[str, list[dict[str, Any]]]:
     """By table."""
-    call_rows, card_rows, suggestion_rows = [], [], []
-    for call in batch:
-        row = asdict(call)
-        del row["cards"]
-        call_rows.append(row)
-        for card in call.cards:
-            card_row = asdict(card)
-            suggestion_rows += card_row.pop("suggestions")
-            card_rows.append({**card_row, "request_id": call.request_id, "at": call.at, "client": call.client})
-    return {calls.name: call_rows, cards.name: card_rows, suggestions.name: suggestion_rows}
+    made = [(call, card) for call in batch for card in call.cards]
+    return {
+        calls.name: [_call(call) for call in batch],
+        cards.name: [
+            {**_card(card), "request_id": call.request_id, "at": call.at, "client": call.client} for call, card in made
+        ],
+        suggestions.name: [_suggestion(one) for _, card in made for one in card.suggestions],
+    }
