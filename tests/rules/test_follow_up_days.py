@@ -81,6 +81,12 @@ def test_r_40a_a_card_before_the_verdict_names_the_dates_from_which_it_and_a_rep
     assert (judged in said) == (day < 56)
 
 
+@pytest.mark.parametrize("response", RESPONSES)
+@pytest.mark.parametrize("day", [day for day in DAYS if day >= 84])
+def test_r_40a_from_the_day_a_repeat_is_possible_no_card_asks_to_wait_for_it(day: int, response: str) -> None:
+    assert "A repeat course can be considered from" not in words(cards(chart(day, response, "low")))
+
+
 @pytest.mark.parametrize("day", [0, 1, 3, 6, 7, 21, 27])
 def test_r_09_r_48_a_ferritin_drawn_too_soon_is_named_as_not_interpretable(day: int) -> None:
     said = words(cards(chart(day, "no score", "low")))
