@@ -111,11 +111,20 @@ RELATIONS = [
         REPEAT,
     ),
     row("R-41", "another product earlier", ordered("500"), [fcm("500", 5), given(SUCROSE, "200", days_ago=20)], NEXT),
+    row(
+        "R-41",
+        "the ordered product came last, another one on that day",
+        ordered("200", SUCROSE),
+        [fcm("500", 5), given(SUCROSE, "200", days_ago=5)],
+        REPEAT,
+    ),
+    row("R-41", "28 days between them is one course", ordered("1000"), [fcm("500", 40), fcm("500", 12)], REPEAT),
     row("R-41", "earlier product not named", ordered(), [given(None, "500", days_ago=8)], REPEAT),
     row("R-41", "ordered product not named", ordered("500", None), [fcm("500", 8)], REPEAT),
     row("R-41", "both not named", ordered("500", None), [given(None, "500", days_ago=8)], REPEAT),
     row("R-41a", "an order without a dose counts 0", ordered(None), [fcm("750", 8)], NEXT),
     row("R-41a", "but not when nothing is left", ordered(None), [fcm("750", 20), fcm("750", 8)], REPEAT),
+    row("R-41a", "a little is left: it may be the next dose", ordered(None), [fcm("1499.5", 8)], NEXT),
     row("R-41a", "an unreadable dose counts 0", order(FCM, dose=OrderDose(unreadable="1 vial")), [fcm("750", 8)], NEXT),
     row("R-41a", "dextran after its test dose", ordered("1000", DEXTRAN), [given(DEXTRAN, "25", days_ago=1)], NEXT),
     row(
@@ -159,6 +168,13 @@ def test_r_41a_the_limit_follows_the_weight(kilograms: str, mg: str, expected: R
         row("R-41", "within it", ordered("750"), [fcm("750", 8)], False),
         row("R-41", "too long ago to matter", ordered("800"), [fcm("750", 29)], False),
         row("R-41", "another product", ordered("800"), [given(SUCROSE, "1000", days_ago=8)], False),
+        row(
+            "R-41",
+            "another product on the last day",
+            ordered("900", SUCROSE),
+            [fcm("500", 5), given(SUCROSE, "200", days_ago=5)],
+            False,
+        ),
     ],
 )
 def test_r_41_the_limit_is_the_reason_for_a_repeat(
@@ -173,6 +189,18 @@ def test_r_41_what_is_known_about_a_running_course() -> None:
     amounts = (earlier.course_total_mg, earlier.course_limit_mg, earlier.remaining_mg)
     assert amounts == (Decimal(1000), Decimal(1500), Decimal(500))
     assert [dose.day for dose in earlier.blackout_doses] == [day(30).first, day(10).first]
+
+
+@pytest.mark.parametrize(
+    ("mg", "remaining"),
+    [
+        row("R-41a", "one mg below the limit", "1499", "1"),
+        row("R-41a", "at the limit", "1500", "0"),
+        row("R-41a", "above the limit", "2000", "0"),
+    ],
+)
+def test_r_41a_what_the_limit_leaves_is_never_less_than_nothing(mg: str, remaining: str) -> None:
+    assert placed(ordered("250"), fcm(mg, 10)).earlier_iron.remaining_mg == Decimal(remaining)
 
 
 def test_r_41_without_iron_there_is_nothing_to_know() -> None:
@@ -195,6 +223,34 @@ UNKNOWN = [
     row("R-41d", "not recorded and no dose ordered yet", ordered(None), [fcm(None, 8)], UNCERTAIN),
     row("R-41d", "not recorded, 40 days before the latest", ordered(), [fcm(None, 48), fcm("750", 8)], NEXT),
     row("R-41d", "not recorded, within the chain", ordered("500"), [fcm(None, 30), fcm("500", 8)], UNCERTAIN),
+    row(
+        "R-41d",
+        "whatever it was, the order is over the limit beside it",
+        ordered("1200"),
+        [fcm("500", 30), fcm(None, 10)],
+        REPEAT,
+    ),
+    row(
+        "R-41d",
+        "the latest dose may have been a little that opened a course",
+        ordered("1200"),
+        [fcm(None, 40), fcm("500", 30), fcm(None, 10)],
+        UNCERTAIN,
+    ),
+    row(
+        "R-41d",
+        "however little that was, it opened a course",
+        ordered("1499.5"),
+        [fcm("500", 30, reference="a"), fcm(None, 30), fcm(None, 10)],
+        UNCERTAIN,
+    ),
+    row(
+        "R-41d",
+        "whatever came before, the latest dose opened the course",
+        ordered("400"),
+        [fcm(None, 40), fcm("500", 30), fcm("1100", 10)],
+        NEXT,
+    ),
     row("R-41d", "the known part alone is over", ordered("751"), [fcm(None, 30), fcm("750", 8)], REPEAT),
     row(
         "R-41d",
@@ -242,6 +298,20 @@ UNKNOWN = [
         ordered("500"),
         [fcm("500", 0, day=month_until(2, 20)), given(SUCROSE, "200", days_ago=10)],
         UNCERTAIN,
+    ),
+    row(
+        "R-41d",
+        "another product may have been given on its day",
+        ordered("500"),
+        [fcm("500", 0, day=month_until(2, 10)), given(SUCROSE, "200", days_ago=10)],
+        UNCERTAIN,
+    ),
+    row(
+        "R-41d",
+        "another product came before all its days",
+        ordered("500"),
+        [fcm("500", 0, day=month_until(2, 9)), given(SUCROSE, "200", days_ago=10)],
+        NEXT,
     ),
 ]
 

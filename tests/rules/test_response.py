@@ -10,7 +10,7 @@ import pytest
 from cds_service.clinical import codes
 from cds_service.clinical.dates import Day
 from cds_service.clinical.model import Impression, SeverityTotal
-from cds_service.clinical.response import Response, ResponseRecord, assess_response, classify, name_band
+from cds_service.clinical.response import Response, ResponseRecord, assess_response, classify, has_returned, name_band
 from cds_service.fhir import reader
 from cds_service.fhir.wire import ReadContext
 from tests import build_fixtures
@@ -87,6 +87,7 @@ def test_r_49_responder_partial_none(baseline: str, total: str, expected: Respon
         ("30", "severe"),
         ("31", "very severe"),
         ("40", "very severe"),
+        ("41", "very severe"),
     ],
 )
 def test_r_49_bands_of_the_total(total: str, band: str) -> None:
@@ -173,11 +174,12 @@ def test_r_49a_undated_totals_do_not_count() -> None:
 
 def test_r_49a_what_was_used_is_named() -> None:
     record = assess(before("30"), after("18", 30), now("20"))
-    assert [(one.name, one.shown) for one in record.used] == [
-        ("baseline severity total", "30"),
-        ("best severity total", "18"),
-        ("latest severity total", "20"),
+    assert [(one.name, one.shown, one.day, one.reference) for one in record.used] == [
+        ("baseline severity total", "30", "2025-08-05", "Observation/30-2025-08-05"),
+        ("best severity total", "18", "2025-09-21", "Observation/18-2025-09-21"),
+        ("latest severity total", "20", "2026-03-05", "Observation/20-2026-03-05"),
     ]
+    assert (record.baseline, record.best, record.latest) == (before("30"), after("18", 30), now("20"))
     assert "30" in record.because
     assert "18" in record.because
 
@@ -196,12 +198,36 @@ RETURNS = [
     row("R-49a", "the best one itself is the latest", [after("20", 183)], False),
     row("R-49a", "of one day the lower counts", [after("10", 60), now("20"), now("14")], False),
     row("R-49a", "no total at all", [], False),
+    row(
+        "R-08a",
+        "dated by days of which the first is that of the best one",
+        [after("10", 183), score("20", Day(LAST + timedelta(days=183), LAST + timedelta(days=185)))],
+        False,
+    ),
 ]
 
 
 @pytest.mark.parametrize(("totals", "expected"), RETURNS)
 def test_r_49a_symptoms_returned(totals: list[SeverityTotal], expected: bool) -> None:
     assert assess(before("30"), *totals).has_returned is expected
+
+
+UNDATED = SeverityTotal(Decimal(10), None, "Observation/undated")
+
+
+@pytest.mark.parametrize(
+    ("best", "latest"),
+    [
+        row("R-49a", "no best total", None, now("20")),
+        row("R-49a", "no latest total", after("10", 60), None),
+        row("R-08a", "the best without a date", UNDATED, now("20")),
+        row("R-08a", "the latest without a date", after("5", 60), UNDATED),
+    ],
+)
+def test_r_49a_without_two_dated_totals_nothing_has_returned(
+    best: SeverityTotal | None, latest: SeverityTotal | None
+) -> None:
+    assert has_returned(best, latest, TODAY) is False
 
 
 # ------------------------------------------------------------------------------------- R-49, R-49a: coded impressions
@@ -246,6 +272,7 @@ def test_r_49_clinicians_impression_where_totals_do_not_decide(
 def test_r_49_impressions_that_are_undated_or_in_the_future_do_not_count() -> None:
     assert assess(impressions=(Impression(True, None, "Observation/x"),)).response is OPEN
     assert assess(impressions=(impression(True, 60),), as_of=LAST + timedelta(days=59)).response is OPEN
+    assert assess(impressions=(impression(True, 60),), as_of=LAST + timedelta(days=60)).response is RESPONDER
 
 
 @pytest.mark.parametrize(

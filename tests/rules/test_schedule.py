@@ -176,8 +176,27 @@ def test_r_50a_the_way_back_from_a_target_finds_its_day_0(anchor: date) -> None:
 def test_r_47_six_monthly_contacts_are_known_by_their_id(months: int) -> None:
     contact = find_contact(f"month-{months}")
     assert contact is not None
-    assert contact.id == f"month-{months}"
+    assert (contact.id, contact.title, contact.rule) == (f"month-{months}", f"month {months}", "R-47")
     assert place(contact, date(2026, 3, 10)).target == add_months(date(2026, 3, 10), months)
+
+
+def test_r_47_after_fifty_years_no_more_contacts_follow() -> None:
+    later = plan_later(on("2026-03-10"), on("2080-03-10"))
+    assert later[-1].contact.id == "month-600"
+    assert later[-1].target == on("2076-03-10")
+
+
+@pytest.mark.parametrize(
+    ("day", "contacts"),
+    [
+        pytest.param(date(99, 12, 31), 0, id="R-43 year 99 is a slip"),
+        pytest.param(date(100, 1, 1), 4, id="R-43 year 100"),
+        pytest.param(date(9900, 12, 31), 4, id="R-43 year 9900"),
+        pytest.param(date(9901, 1, 1), 0, id="R-43 year 9901 is an open end"),
+    ],
+)
+def test_r_43_days_near_the_ends_of_the_calendar_have_no_schedule(day: date, contacts: int) -> None:
+    assert len(plan(day)) == contacts
 
 
 @pytest.mark.parametrize(
