@@ -102,6 +102,7 @@ COUNTS = [
     row("R-20d", "not pregnant of the same day does not", (status(10), status(10, False)), True),
     row("R-20d", "later on the same day cancels", (status(at(time(9))), status(at(time(9, 1)), False)), False),
     row("R-20d", "earlier on the same day does not", (status(at(time(9, 1))), status(at(time(9)), False)), True),
+    row("R-20d", "at the same minute does not", (status(at(time(9))), status(at(time(9)), False)), True),
     row("R-20d", "one clock time alone does not order a day", (status(5), status(at(time(9)), False)), True),
     row("R-20d", "newer not pregnant cancels a condition", (problem(20), status(10, False)), False),
     row("R-20d", "newer not pregnant cancels a delivery date", (due_in(100, 20), status(10, False)), False),
@@ -122,6 +123,31 @@ COUNTS = [
 def test_r_20d_who_counts_as_pregnant(stated: tuple[PregnancyEvidence, ...], expected: bool) -> None:
     for arranged in permutations(stated):
         assert assess(*arranged).is_pregnant == expected
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        row("R-20d", "by day", (status(5), problem(60), due_in(100, 200))),
+        row("R-20d", "by the clock within a day", (status(at(time(9, 30))), status(at(time(9))), status(5))),
+        row("R-20d", "undated as the oldest", (status(290), problem(None))),
+    ],
+)
+def test_r_20d_the_newest_evidence_comes_first(stated: tuple[PregnancyEvidence, ...]) -> None:
+    for arranged in permutations(stated):
+        assert assess(*arranged).current == stated
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        row("R-20e", "two trimesters of one entry", (problem(5, 1), problem(5, 2))),
+        row("R-20e", "a trimester and none of one entry", (problem(5), problem(5, 1))),
+        row("R-20e", "two delivery dates of one observation", (due_in(100, 5), due_in(120, 5))),
+    ],
+)
+def test_r_20e_statements_of_one_resource_have_one_order(stated: tuple[PregnancyEvidence, ...]) -> None:
+    assert assess(*stated) == assess(*stated[::-1])
 
 
 LAPSED = [
@@ -284,6 +310,27 @@ def test_r_20a_says_first_trimester_oral_iron_obstetrics_and_the_date() -> None:
 
 
 @pytest.mark.parametrize(
+    ("stated", "said"),
+    [
+        row("R-20a", "by status and delivery date", (status(7), due_in(210, 7)),
+            "First trimester: pregnant (pregnancy status, recorded 2026-03-03), gestational age 10w0d today "
+            "(from the delivery date 2026-10-06, recorded 2026-03-03)."),
+        row("R-20a", "by an undated entry", (problem(None, 1),),
+            "First trimester: pregnant (problem list, undated), before 14w0d, going by a coded first trimester "
+            "(problem list, undated); please record the exact gestational age."),
+    ],
+)  # fmt: skip
+def test_r_20a_says_by_which_record_and_of_which_day(stated: tuple[PregnancyEvidence, ...], said: str) -> None:
+    found = verdict("R-20a", case(woman(*stated)))
+    assert found is not None and found.say[0] == said
+
+
+def test_r_20a_where_no_iron_is_advised_obstetrics_is_named_alone() -> None:
+    found = verdict("R-20a", case(woman(due_in(210), conditions=(RLS, condition("iron-overload")))))
+    assert found is not None and found.say[1] == "Consider asking obstetrics."
+
+
+@pytest.mark.parametrize(
     ("patient", "is_named"),
     [
         row("R-20a", "low ferritin", woman(due_in(210)), True),
@@ -388,6 +435,7 @@ STATUS_LINES = [
     row("R-20d", "pregnant, 200 days ago, still counts", YOUNG, "female", (status(200), due_in(50, 200)), False),
     row("R-20d", "cancelled pregnancy, evidence of 20 days", YOUNG, "female", (status(20), status(10, False)), False),
     row("R-20d", "lapsed pregnancy is no recent evidence", YOUNG, "female", (problem(301),), True),
+    row("R-20d", "a delivery date 15 days past is none", YOUNG, "female", (due_in(-15, 20),), True),
     row("R-20d", "a last period is no evidence either way", YOUNG, "female", (last_period(10),), True),
 ]
 

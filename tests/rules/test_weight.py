@@ -190,3 +190,71 @@ def test_r_08b_with_unknown_gestational_age_only_a_recorded_weight_counts(
 
 def test_r_08b_the_reading_tells_the_day_of_the_weight() -> None:
     assert in_pregnancy(weight("65", days_ago=AGE + 5)).day == TODAY - timedelta(days=AGE + 5)
+
+
+SET_ASIDE = [
+    pytest.param(
+        weight("65", days_ago=400),
+        None,
+        (SetAsideKind.OTHER_KIND, "may have been taken in pregnancy"),
+        id="R-08b weighed at any time, age not known",
+    ),
+    pytest.param(
+        weight("65", days_ago=AGE),
+        AGE,
+        (SetAsideKind.OTHER_KIND, "was taken in pregnancy"),
+        id="R-08b weighed on the day it began",
+    ),
+    pytest.param(
+        weight("65", days_ago=AGE + 366),
+        AGE,
+        (SetAsideKind.STALE, "was taken 366 days before the pregnancy began (limit 365)"),
+        id="R-08b weighed 366 days before it began",
+    ),
+    pytest.param(
+        weight("65", day=span(AGE + 6, AGE - 6)),
+        AGE,
+        (
+            SetAsideKind.IMPRECISE,
+            "is dated 2025-10-15 to 2025-10-27 only, too vague to tell whether it counts",
+        ),
+        id="R-08a weighed on a day near its beginning",
+    ),
+    pytest.param(weight("65", method="goal"), AGE, (SetAsideKind.OTHER_KIND, "is no weight to dose on (goal)"),
+        id="R-08b a goal weight"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("result", "age_days", "expected"), SET_ASIDE)
+def test_r_08b_a_weight_that_does_not_count_in_pregnancy_is_set_aside_with_the_reason(
+    result: Result, age_days: int | None, expected: tuple[SetAsideKind, str]
+) -> None:
+    reading = in_pregnancy(result, age_days=age_days)
+    assert [(one.kind, one.why) for one in reading.set_aside] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("result", "caution"),
+    [
+        pytest.param(
+            weight("65", method="dry", days_ago=AGE + 5),
+            "last weight before the pregnancy",
+            id="R-08b dry weight from before it, in dialysis",
+        ),
+        pytest.param(
+            weight("65", day=span(AGE + 30, AGE + 1)),
+            "last weight before the pregnancy",
+            id="R-08a weighed in a month before it",
+        ),
+        pytest.param(
+            weight("65", method="pre-pregnancy", day=span(60, 31)),
+            "recorded weight before the pregnancy",
+            id="R-08a recorded in a month of it",
+        ),
+    ],
+)
+def test_r_08b_in_dialysis_and_with_a_partial_date_the_weight_before_pregnancy_counts(
+    result: Result, caution: str
+) -> None:
+    reading = in_pregnancy(result, is_in_dialysis=True)
+    assert (shown(reading), reading.caution) == ("65", caution)
