@@ -73,6 +73,12 @@ def test_r_41a_limit_of_a_course(ingredient: Ingredient | None, kilograms: str |
             [30, 10],
         ),
         row("R-41a", "a dose above the limit is a course of its own", [fcm("2000", 20), fcm("500", 10)], [10]),
+        row(
+            "R-41d",
+            "whatever was given before, the dose that passes the limit opens the course",
+            [fcm(None, 40), fcm("500", 30), fcm("1100", 10)],
+            [10],
+        ),
         row("R-41a", "another product between does not count", [fcm("500", 20), given(SUCROSE, days_ago=15)], [15]),
         row("R-41a", "product not named makes no course", [given(None, days_ago=20), given(None, days_ago=10)], [10]),
     ],

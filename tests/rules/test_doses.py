@@ -1,4 +1,4 @@
-"""R-04a, R-40e: the dose of an order, and the records of a chart brought together into doses given."""
+"""R-40e: the records of a chart brought together into doses given, and how a dose is worded."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,63 +11,16 @@ import pytest
 
 from cds_service.clinical import doses
 from cds_service.clinical.dates import Day
-from cds_service.clinical.model import DoseRecord, DoseSource, Ingredient, OrderDose
-from tests.rules.build import TODAY, case, day, facts, given, order, weight
+from cds_service.clinical.given_doses import local_reference
+from cds_service.clinical.model import DoseRecord, DoseSource, Ingredient
+from tests.rules.build import TODAY, day, given
+from tests.rules.chart import dose as dosed
 
 FCM, SUCROSE, DEXTRAN = Ingredient.FCM, Ingredient.SUCROSE, Ingredient.DEXTRAN
 
 
 def row(rule_id: str, words: str, *values: object) -> Any:
     return pytest.param(*values, id=f"{rule_id} {words}")
-
-
-# -------------------------------------------------------------------------------------------------- R-04a: one order
-
-
-@pytest.mark.parametrize(
-    ("dose", "kilograms", "expected"),
-    [
-        row("R-04a", "mg as written", OrderDose(mg=Decimal(750)), "60", "750"),
-        row("R-04a", "mg needs no weight", OrderDose(mg=Decimal(750)), None, "750"),
-        row("R-04a", "mg/kg by weight, unrounded", OrderDose(mg_per_kg=Decimal(15)), "60.3", "904.5"),
-        row("R-04a", "mg/kg without weight is no dose", OrderDose(mg_per_kg=Decimal(15)), None, None),
-        row("R-04a", "absent", OrderDose(), "60", None),
-        row("R-04a", "vials are unreadable", OrderDose(unreadable="2 vials"), "60", None),
-        row("R-04a", "unreadable beside mg", OrderDose(mg=Decimal(750), unreadable="2 vials"), "60", None),
-    ],
-)
-def test_r_04a_dose_of_one_administration(dose: OrderDose, kilograms: str | None, expected: str | None) -> None:
-    chart = facts(weight(kilograms)) if kilograms else facts()
-    found = case(chart, order(dose=dose)).dose_mg
-    assert found == (None if expected is None else Decimal(expected))
-
-
-@pytest.mark.parametrize(("times", "expected"), [(1, "750"), (2, "1500"), (3, "2250")])
-def test_r_04a_a_course_counts_every_administration(times: int, expected: str) -> None:
-    asked = case(facts(), order(mg="750", administrations=times))
-    assert doses.order_total_mg(asked.order, asked.weight) == Decimal(expected)
-    assert asked.dose_mg == Decimal(750)
-
-
-def test_r_04a_an_absent_dose_has_no_total() -> None:
-    asked = case(facts(), order(administrations=2))
-    assert doses.order_total_mg(asked.order, asked.weight) is None
-
-
-@pytest.mark.parametrize(
-    ("kilograms", "expected"),
-    [
-        row("R-50d", "50 kg", "50", "750"),
-        row("R-50d", "60 kg is 900", "60", "900"),
-        row("R-50d", "63.3 kg is 949.5, drafted as 900", "63.3", "900"),
-        row("R-50d", "63.4 kg is 951, drafted as 950", "63.4", "950"),
-        row("R-50d", "66.6 kg is 999, drafted as 950", "66.6", "950"),
-        row("R-50d", "66.7 kg reaches 1000", "66.7", "1000"),
-        row("R-50d", "120 kg stays at 1000", "120", "1000"),
-    ],
-)
-def test_r_32a_a_dose_we_draft_is_rounded_down_to_50_mg(kilograms: str, expected: str) -> None:
-    assert doses.draft_dose_mg(Decimal(kilograms)) == Decimal(expected)
 
 
 # ----------------------------------------------------------------------------------- R-40e: records brought together
@@ -242,6 +195,82 @@ BROUGHT_TOGETHER = [
         ],
         [(10, "750", None), (10, "750", FCM), (10, "200", SUCROSE)],
     ),
+    row(
+        "R-40e",
+        "two infusions near one of the planned days document both",
+        [
+            administration(days_ago=9, **FOR_A),
+            administration(days_ago=8, **FOR_A),
+            completed_order(days_ago=10),
+            completed_order(days_ago=3),
+        ],
+        [(9, "750", FCM), (8, "750", FCM)],
+    ),
+    row(
+        "R-40e",
+        "beside an unnamed and another product the order belongs to its own",
+        [
+            administration(ingredient=None, reference="a"),
+            administration(reference="b"),
+            administration(None, ingredient=SUCROSE, reference="c"),
+            completed_order("200", ingredient=SUCROSE),
+        ],
+        [(10, "750", None), (10, "750", FCM), (10, "200", SUCROSE)],
+    ),
+    row(
+        "R-40e",
+        "an unnamed order on the day of two products is no third",
+        [administration(), administration("200", ingredient=SUCROSE, reference="b"), completed_order(ingredient=None)],
+        [(10, "750", FCM), (10, "200", SUCROSE)],
+    ),
+    row(
+        "R-40e",
+        "an order that another record of the infusion names",
+        [administration(), statement(refers_to=("MedicationRequest/B",)), completed_order(days_ago=12, ref="B")],
+        [(10, "750", FCM)],
+    ),
+    row(
+        "R-40e",
+        "an order that the administration names beside another record",
+        [
+            administration(**FOR_A),
+            statement(refers_to=("MedicationRequest/B",)),
+            completed_order(days_ago=12),
+        ],
+        [(10, "750", FCM)],
+    ),
+    row(
+        "R-40e",
+        "an order that one of two portions names",
+        [
+            administration(reference="a", **FOR_A),
+            administration(reference="b", refers_to=("MedicationRequest/B",)),
+            completed_order(days_ago=12),
+        ],
+        [(10, "1500", FCM)],
+    ),
+    row(
+        "R-40e",
+        "an unnamed portion whose order names the product, beside a named one",
+        [
+            administration("25", ingredient=None, reference="a", **FOR_A),
+            administration("725", reference="b"),
+            completed_order(days_ago=12),
+        ],
+        [(10, "750", FCM)],
+    ),
+    row(
+        "R-40e",
+        "of two statements one without amount: the other tells it",
+        [statement("500", reference="s1"), statement(None, reference="s2")],
+        [(10, "500", FCM)],
+    ),
+    row(
+        "R-40e",
+        "an undated record beside a dated one",
+        [administration(day=None, reference="a"), administration(reference="b")],
+        [(10, "750", FCM)],
+    ),
     row("R-40e", "without a date no dose", [administration(day=None)], []),
     row("R-40e", "today counts", [administration(days_ago=0)], [(0, "750", FCM)]),
     row("R-40e", "tomorrow does not", [administration(days_ago=-1)], []),
@@ -343,9 +372,60 @@ def test_r_40e_an_incomplete_amount_keeps_what_is_recorded() -> None:
     assert known.least_mg == Decimal(750)
 
 
-def test_r_40e_a_dose_of_a_partial_date_is_described_as_such() -> None:
-    (dose,) = doses.read_doses([administration("750.50", day=Day(day(38).first, day(11).first))], TODAY)
-    assert doses.describe(dose) == "750.5 mg ferric carboxymaltose on a day from 2026-01-31 to 2026-02-27"
+@pytest.mark.parametrize(
+    ("records", "said"),
+    [
+        row("R-40e", "an exact day", [administration()], "750 mg ferric carboxymaltose on 2026-02-28"),
+        row("R-40e", "an unrecorded amount", [procedure()],
+            "an unrecorded amount of ferric carboxymaltose on 2026-02-28"),
+        row("R-40e", "a product not named", [administration(ingredient=None)],
+            "750 mg IV iron (product not named) on 2026-02-28"),
+        row("R-40e", "taken from the order", [completed_order()],
+            "1000 mg ferric carboxymaltose on 2026-02-28 (taken from the order)"),
+        row("R-08a", "a partial date", [administration("750.50", day=Day(day(38).first, day(11).first))],
+            "750.5 mg ferric carboxymaltose on a day from 2026-01-31 to 2026-02-27"),
+    ],
+)  # fmt: skip
+def test_r_40e_a_dose_is_described_with_what_is_not_certain_about_it(records: list[DoseRecord], said: str) -> None:
+    (dose,) = doses.read_doses(records, TODAY)
+    assert doses.describe(dose) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("1000", "1000"), ("1E+3", "1000"), ("750.50", "750.5"), ("750.00", "750"), ("0", "0"), ("100.0", "100")],
+)
+def test_r_32a_an_amount_is_shown_without_idle_zeros(value: str, shown: str) -> None:
+    assert doses.plain(Decimal(value)) == shown
+
+
+@pytest.mark.parametrize(
+    ("reference", "local"),
+    [
+        ("MedicationRequest/A", "MedicationRequest/A"),
+        ("https://ehr.example/fhir/MedicationRequest/A", "MedicationRequest/A"),
+        ("https://ehr.example/fhir/MedicationRequest/A/_history/2", "MedicationRequest/A"),
+        ("MedicationRequest/A/_history/2", "MedicationRequest/A"),
+        ("urn:uuid:1", "urn:uuid:1"),
+    ],
+)
+def test_r_40e_an_order_is_the_same_under_each_of_its_addresses(reference: str, local: str) -> None:
+    assert local_reference(reference) == local
+
+
+def test_r_40e_portions_with_and_without_a_product_are_one_dose_in_every_respect() -> None:
+    first, second = Day(day(10).first, day(10).last, time(9)), Day(day(12).first, day(10).last)
+    unnamed = administration("25", ingredient=None, reference="a", day=first)
+    (dose,) = doses.read_doses([unnamed, administration("725", reference="b", day=at(11))], TODAY)
+    assert (dose.references, dose.clock, dose.earliest) == (("a", "b"), time(9), day(10).first)
+    (vague,) = doses.read_doses([unnamed, administration("725", reference="b", day=second)], TODAY)
+    assert (vague.clock, vague.is_exact_day, vague.amount_mg) == (None, True, Decimal(750))
+
+
+def test_r_40e_at_least_nothing_was_given_where_no_amount_is_recorded() -> None:
+    (dose,) = doses.read_doses([procedure()], TODAY)
+    assert dose.least_mg == Decimal(0)
+    assert dosed(8, mg="750").least_mg == Decimal(750)
 
 
 def test_r_40e_undated_records_are_found() -> None:
