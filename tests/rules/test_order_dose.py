@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from cds_service.clinical import doses
-from cds_service.clinical.model import Ingredient, OrderDose, PatientFacts
-from tests.rules.build import RLS, case, condition, facts, order, weight
+from cds_service.clinical.model import Ingredient, OrderDose, PatientFacts, ProcedureEntry
+from tests.rules.ask import texts
+from tests.rules.build import RLS, case, condition, day, facts, order, weight
 
 FCM, SUCROSE, DERISOMALTOSE = Ingredient.FCM, Ingredient.SUCROSE, Ingredient.DERISOMALTOSE
 DIALYSIS = condition("dialysis-dependence")
@@ -104,3 +105,25 @@ def test_r_32_to_r_36_the_ceiling_is_shown_with_what_it_rests_on(
 ) -> None:
     found = doses.dose_ceiling(case(patient, order(ingredient)))
     assert found is not None and found.shown == shown
+
+
+def by_procedure(method: str) -> dict[str, Any]:
+    return {"procedures": (ProcedureEntry(frozenset({method}), day(3), f"Procedure/{method}"),)}
+
+
+@pytest.mark.parametrize(
+    ("ingredient", "mg", "changes", "is_said"),
+    [
+        row("R-28", "200 mg in hemodialysis", FCM, "200", by_procedure("hemodialysis"), False),
+        row("R-28", "200.1 mg in hemodialysis", FCM, "200.1", by_procedure("hemodialysis"), True),
+        row("R-28", "no dose yet", FCM, None, by_procedure("hemodialysis"), True),
+        row("R-28", "peritoneal dialysis by procedure", FCM, "500", by_procedure("peritoneal-dialysis"), False),
+        row("R-28", "dialysis, method not stated", FCM, "500", {"conditions": (RLS, DIALYSIS)}, True),
+        row("R-28", "another product", DERISOMALTOSE, "500", by_procedure("hemodialysis"), False),
+    ],
+)
+def test_r_28_carboxymaltose_above_200_mg_is_cautioned_in_hemodialysis(
+    ingredient: Ingredient, mg: str | None, changes: dict[str, Any], is_said: bool
+) -> None:
+    (said,) = texts("R-28 (text)", case(facts(**changes), order(ingredient, mg)))
+    assert ("single doses above 200 mg in hemodialysis" in said) is is_said

@@ -367,3 +367,48 @@ def test_r_40d_up_to_ferritin_100_a_line_asks_why(
 )
 def test_r_40c_keeps_its_own_bounds(results: tuple[Result, ...], is_floor: bool) -> None:
     assert bool(verdict("R-40c", asked(*results, record=COURSE, severity=RESPONDER))) is is_floor
+
+
+# -------------------------------------------------------------------------- each rule asked alone, whatever came before
+
+TOTALS_OF = {
+    "R-40c": (("30", 105), ("12", 55), ("25", 4)),  # days ago: fell to 12, now 25
+    "R-40d": (("30", 105), ("29", 20)),
+    "R-40d (text)": (("30", 105), ("29", 20)),
+}
+
+
+@pytest.mark.parametrize("days_ago", [83, 84])
+@pytest.mark.parametrize(
+    ("rule_id", "iron_stores"), [("R-40c", "150"), ("R-40d", "150"), ("R-40d (text)", "90")], ids=lambda value: value
+)
+def test_r_40c_r_40d_are_about_courses_84_days_ago_and_longer(rule_id: str, iron_stores: str, days_ago: int) -> None:
+    chart = asked(
+        *labs(iron_stores, "26"),
+        record=given(days_ago=days_ago),
+        severity=tuple(total(value, ago) for value, ago in TOTALS_OF[rule_id]),
+    )
+    assert bool(ask(rule_id, chart)) is (days_ago >= 84)
+
+
+@pytest.mark.parametrize("rule_id", ["R-40a", "R-40b"])
+@pytest.mark.parametrize("days_ago", [8, 28])
+def test_r_40a_r_40b_r_41_the_next_dose_of_a_course_is_no_repeat(rule_id: str, days_ago: int) -> None:
+    record = given(mg="500", days_ago=days_ago)
+    assert ask(rule_id, asked(*labs("60", "12", days_ago=0), record=record, evaluated=order(mg="750"))) == ()
+
+
+@pytest.mark.parametrize(
+    ("rule_id", "days_ago", "iron_stores", "words"),
+    [
+        row("R-40a", "rests on the interval of a guideline", "R-40a", 40, "150", "12-week interval"),
+        row("R-40c", "rests on a small series", "R-40c", 100, "150", "small uncontrolled series"),
+        row("R-40d", "is a decision of this project", "R-40d", 100, "150", "decision of this project"),
+    ],
+)
+def test_r_54_a_class_after_earlier_iron_says_how_certain_it_is(
+    rule_id: str, days_ago: int, iron_stores: str, words: str
+) -> None:
+    totals = tuple(total(value, ago) for value, ago in TOTALS_OF.get(rule_id, ()))
+    found = verdict(rule_id, asked(*labs(iron_stores, "26"), record=given(days_ago=days_ago), severity=totals))
+    assert found is not None and words in found.certainty

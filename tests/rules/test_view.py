@@ -247,7 +247,7 @@ def test_r_50c_two_cards_are_shown_and_the_others_are_named() -> None:
 )
 def test_r_50c_an_overridden_card_stays_away(topic: Topic, when: int | None, days: int | None, expected: bool) -> None:
     course = None if days is None else followed(infused(days))
-    overrides = {} if when is None else {topic: ago(when)}
+    overrides: dict[str, date] = {} if when is None else {topic: ago(when)}
     assert is_quiet(topic, Question(TODAY, "us", part, overrides=overrides), course) is expected
 
 
