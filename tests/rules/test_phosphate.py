@@ -306,3 +306,32 @@ def test_r_42_says_what_is_known_of_the_phosphate(results: tuple[Result, ...], w
 def test_r_42_both_reasons_share_one_line() -> None:
     (text,) = texts("R-42", chart(dose_records=(given(days_ago=40),), conditions=(RLS, condition("osteoporosis"))))
     assert f"last dose {day(40, before=TODAY)}" in text and "osteoporosis" in text
+
+
+LIMIT = Decimal("2.7")
+BELOW_2 = Interval(Decimal("0.3"), Decimal(2), True, False)
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        row("R-21", "below the default limit", phosphate("2.4"),
+            "Phosphate 2.4 mg/dL (2026-02-28) is low: below 2.5 mg/dL, the default lower limit."),
+        row("R-21", "below the limit of the laboratory", phosphate("2.6", lower_limit=LIMIT),
+            "Phosphate 2.6 mg/dL (2026-02-28) is low: below 2.7 mg/dL, the laboratory's lower limit."),
+        row("R-21", "flagged at the limit", phosphate("2.5", flagged_low=True),
+            "Phosphate 2.5 mg/dL (2026-02-28) is low: flagged by the laboratory or below 2.5 mg/dL, the default lower "
+            "limit."),
+        row("R-10", "below 2, not said how much", replace(phosphate("1"), value=BELOW_2),
+            "Phosphate <2 mg/dL (2026-02-28) is low: below 2.5 mg/dL, the default lower limit."),
+    ],
+)  # fmt: skip
+def test_r_21_says_by_which_limit_phosphate_is_low(result: Result, said: str) -> None:
+    found = verdict("R-21", chart(result))
+    assert found is not None and found.say[0] == said
+
+
+def test_r_21_a_hedged_entry_is_explained() -> None:
+    hedged = condition("hypophosphatemia", name="No low phosphate", is_hedged=True)
+    (said,) = texts("R-21 (text)", chart(conditions=(RLS, hedged)))
+    assert "so not counted as hypophosphatemia: " in said and "No low phosphate" in said

@@ -14,6 +14,7 @@ from tests.rules.build import (
     TODAY,
     case,
     condition,
+    crp,
     day,
     facts,
     ferritin,
@@ -407,3 +408,14 @@ def test_an_answer_names_its_reason_and_the_values_it_rests_on(
     assert [words.replace("\u2063", "") for words in found] == used
     said = answer.say if isinstance(answer, Verdict | Cap) else (answer.text,)
     assert said and all(sentence.endswith(".") for sentence in said)
+
+
+def test_r_27_the_signs_of_inflammation_are_in_the_trace() -> None:
+    arthritis = entry("rheumatoid-arthritis")
+    found = case(facts(ferritin("140"), crp("18"), conditions=(RLS, arthritis))).inflammation
+    assert [(one.name, one.shown.replace("\u2063", ""), one.reference, one.day) for one in found.used] == [
+        ("CRP", "18 mg/L", "Observation/crp-18-10", "2026-02-28"),
+        ("condition", "Rheumatoid-Arthritis", "Condition/rheumatoid-arthritis", "2025-02-03"),
+    ]
+    assert len(found.because) == 2
+    assert case(facts(ferritin("140"), crp("5"))).inflammation.used == ()
