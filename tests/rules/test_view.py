@@ -3,16 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from cds_service.clinical.follow_up.candidate import Refusal
+from cds_service.clinical.follow_up.candidate import Candidate, Refusal
 from cds_service.clinical.follow_up.view import Followed, Question, Topic, View, is_in_scope, is_quiet, view_chart
-from cds_service.clinical.model import ArrangedContact, NotGiven, PatientFacts, Result, SeverityTotal
+from cds_service.clinical.model import (
+    Allergen,
+    ArrangedContact,
+    Ingredient,
+    NotGiven,
+    PatientFacts,
+    PregnancyEvidence,
+    PregnancySource,
+    Result,
+    SeverityTotal,
+)
 from tests.rules.build import (
     RLS,
     TODAY,
+    allergy,
+    condition,
     crp,
     day,
     facts,
@@ -265,6 +278,7 @@ def test_r_50d_what_is_switched_off_is_refused_by_name() -> None:
     assert found.topics == ()
 
 
+PREGNANT = PregnancyEvidence(PregnancySource.STATUS, "Observation/pregnant", day(5), pregnant=True)
 LOW = (ferritin("48"), tsat("17"), hemoglobin("13.4"), weight("72"))
 REFUSALS = [
     row("R-50d", "RLS not confirmed", facts(*LOW, conditions=(replace(RLS, verification_status=None),)),
@@ -276,6 +290,16 @@ REFUSALS = [
     row("R-50d", "83 days after a dose", facts(*LOW, dose_records=(given(days_ago=83),)),
         "IV iron in the last 84 days"),
     row("R-27", "CRP 5.1", facts(*LOW, crp("5.1")), "signs of inflammation"),
+    row("R-50d", "pregnant", facts(*LOW, pregnancy=(PREGNANT,)), "pregnant"),
+    row("R-50d", "in dialysis", facts(*LOW, conditions=(RLS, condition("dialysis-dependence"))), "in dialysis"),
+    row("R-50d", "an entry of a reaction to iron",
+        facts(*LOW, conditions=(RLS, condition("iron-adverse-reaction", is_active=False))),
+        "an allergy entry about iron"),
+    row("R-50d", "a resolved allergy to oral iron",
+        facts(*LOW, allergies=(allergy(Allergen.ORAL_IRON, clinical_status="resolved"),)),
+        "an allergy entry about iron"),
+    row("R-15a", "thalassemia", facts(*LOW, conditions=(RLS, condition("thalassemia"))),
+        "an anemia that may not be from lack of iron"),
     row("R-50d", "no weight", facts(*LOW[:3]), "no usable weight"),
     row("R-24", "ferritin 150", facts(ferritin("150"), tsat("30"), *LOW[2:]),
         "R-24: ferritin 150 ng/mL and TSAT 30 %"),
@@ -288,6 +312,19 @@ REFUSALS = [
 def test_r_50d_a_refusal_names_its_reason(patient: PatientFacts, because: str) -> None:
     found = seen(patient).candidate
     assert isinstance(found, Refusal) and found.because == because
+
+
+@pytest.mark.parametrize("label", ["us", "eu"])
+def test_r_50d_the_draft_is_decided_as_the_order_it_would_be(label: str) -> None:
+    found = seen(facts(*LOW[:3], weight("60.3")), label=label).candidate
+    assert isinstance(found, Candidate)
+    asked = found.decision.case
+    assert (asked.hook, asked.label, asked.as_of, asked.session) == ("order-select", label, TODAY, (asked.order,))
+    draft = asked.order
+    assert (draft.resource_type, draft.status, draft.route) == ("MedicationRequest", "draft", "intravenous")
+    assert (draft.ingredient, draft.name) == (Ingredient.FCM, "ferric carboxymaltose")
+    assert found.dose_mg == asked.dose_mg == Decimal(900)
+    assert found.names_oral_first
 
 
 @pytest.mark.parametrize(
