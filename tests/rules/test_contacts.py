@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from cds_service.clinical.courses import Relation
 from cds_service.clinical.dates import Day
 from cds_service.clinical.follow_up.contacts import ContactState, State, find_states, in_window, is_six_monthly
 from cds_service.clinical.follow_up.course import Course, find_course, find_order, open_chart
-from cds_service.clinical.model import ArrangedContact, Ingredient, PatientFacts
+from cds_service.clinical.model import ArrangedContact, Ingredient, IronOrder, PatientFacts
 from tests.rules.build import TODAY, facts, ferritin, given, rejected, weight
 from tests.rules.opened import contact, score
 
@@ -125,6 +126,15 @@ def course_of(*records: Any, **changes: Any) -> Course:
     course = find_course(open_chart(facts(*results, dose_records=records, **changes), TODAY))
     assert course is not None
     return course
+
+
+def test_r_41_a_chart_is_opened_with_an_order_of_nothing_which_continues_no_course() -> None:
+    patient = facts(dose_records=(given(days_ago=8),))
+    case = open_chart(patient, TODAY)
+    assert case.order == IronOrder(reference="", resource_type="", name="", ingredient=None, status=None)
+    assert (case.session, case.facts, case.as_of) == ((case.order,), patient, TODAY)
+    assert (case.hook, case.label) == ("patient-view", "us")
+    assert case.earlier_iron.relation is Relation.REPEAT
 
 
 def test_r_43_a_course_is_told_by_its_doses_and_its_dates() -> None:

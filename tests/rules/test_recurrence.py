@@ -101,6 +101,12 @@ def test_r_40c_a_repeat_is_open_from_day_84_on(days: int, is_open: bool) -> None
     assert (f"A repeat course can be considered from {from_day}." in found.say) is not is_open
 
 
+def test_r_40c_on_day_84_nothing_is_said_to_be_waited_for() -> None:
+    assert len(assessed(days=84).say) == 1
+    (_, waits) = assessed(days=83).say
+    assert waits == "A repeat course can be considered from 2026-03-11."
+
+
 @pytest.mark.parametrize(
     ("results", "missing"),
     [

@@ -131,6 +131,16 @@ def test_r_50a_requests_of_another_course_are_not_its_own() -> None:
     assert [one.is_arranged for one in found.states] == [True, False, False, False]
 
 
+def test_r_50a_requests_under_its_own_part_are_its_own_whatever_their_day() -> None:
+    request_ = contact("day-8", ago(200), course=OURS)
+    assert followed(infused(9, request_)).mine == (request_,)
+
+
+def test_r_50_requests_of_a_course_that_was_given_stay_though_another_order_was_called_off() -> None:
+    cancelled = order(status="cancelled", authored=day(9), reference="MedicationRequest/other", in_session=False)
+    assert seen(infused(9, contact("day-8", ago(9)), idle_orders=(cancelled,))).leftovers == ()
+
+
 def test_r_50b_a_move_is_found_with_what_is_still_ahead_on_the_day_of_the_call() -> None:
     request_ = contact("day-8", ago(12))
     move = followed(infused(9, request_)).move
@@ -214,6 +224,7 @@ def test_r_08a_a_total_of_a_vague_day_keeps_the_classification_from_its_last_day
 @pytest.mark.parametrize(
     ("days", "expected"),
     [
+        row("R-50c", "day 0", 0, [Topic.TOO_EARLY]),
         row("R-50c", "day 6", 6, [Topic.TOO_EARLY]),
         row("R-50c", "day 7", 7, [DUE]),
         row("R-50c", "day 41", 41, [DUE]),
@@ -321,7 +332,8 @@ def test_r_50d_the_draft_is_decided_as_the_order_it_would_be(label: str) -> None
     asked = found.decision.case
     assert (asked.hook, asked.label, asked.as_of, asked.session) == ("order-select", label, TODAY, (asked.order,))
     draft = asked.order
-    assert (draft.resource_type, draft.status, draft.route) == ("MedicationRequest", "draft", "intravenous")
+    assert (draft.reference, draft.resource_type) == ("MedicationRequest/candidate", "MedicationRequest")
+    assert (draft.status, draft.route) == ("draft", "intravenous")
     assert (draft.ingredient, draft.name) == (Ingredient.FCM, "ferric carboxymaltose")
     assert found.dose_mg == asked.dose_mg == Decimal(900)
     assert found.names_oral_first
