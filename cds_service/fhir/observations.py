@@ -226,18 +226,19 @@ def _drop_older(entries: Sequence[msgspec.Raw], cutoff: str) -> list[tuple[int, 
     """
     kept: list[tuple[int, msgspec.Raw]] = []
     newest: tuple[str, int, msgspec.Raw] | None = None
+    decode = _DATED.decode
     for place, raw in enumerate(entries):  # the loop of a long chart: no call in it that can be spared
         try:
-            dated = _DATED.decode(raw)
+            dated = decode(raw)
         except UNREADABLE:
             kept.append((place, raw))
             continue
         drawn = dated.effectiveDateTime
         # None, or contained results: the date alone does not tell how old everything in the resource is.
-        if drawn is None or dated.contained is not UNSET or not _is_before(drawn, cutoff):
+        if drawn is None or dated.contained is not UNSET or (day := drawn[:10]) >= cutoff or cutoff.startswith(day):
             kept.append((place, raw))
-        elif newest is None or drawn[:10] > newest[0] or (drawn[:10] == newest[0] and bytes(raw) < bytes(newest[2])):
-            newest = (drawn[:10], place, raw)
+        elif newest is None or day > newest[0] or (day == newest[0] and bytes(raw) < bytes(newest[2])):
+            newest = (day, place, raw)
     if newest is not None:
         kept.append(newest[1:])
     return kept
