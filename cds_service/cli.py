@@ -156,9 +156,9 @@ def knowledge_sign_off() -> None:
 @main.command()
 def migrate() -> None:
     """Make or update the tables of CDS_DATABASE_URL. Run it once, before the service starts."""
-    from cds_service import store
+    from cds_service.store import migrating
 
-    click.echo(f"The tables are at version {store.migrate(_settings().database_url)}.")
+    click.echo(f"The tables are at version {migrating.migrate(_settings().database_url)}.")
 
 
 @main.command()
