@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from flask import Flask
 from jwt.algorithms import get_default_algorithms
 
-from cds_service import services
+from cds_service import assembly, services
 from cds_service.app import create_app
 from cds_service.settings import Settings, load_settings
 from cds_service.store import migrating
@@ -152,6 +152,6 @@ def open_protected(
     if not (folder / "clients.toml").exists():
         registry(folder)
     if answer is not None:
-        monkeypatch.setattr(services, "build_engine", lambda _: fake_engine())
+        monkeypatch.setattr(assembly, "build_engine", lambda _: fake_engine())
         monkeypatch.setattr(services, "answer", answer)
     return create_app(protected_settings(folder, **values), clock=lambda: NOW)
