@@ -80,7 +80,7 @@ def answer(
         as_of,
         engine.identifier_systems,
     )
-    with engine.servers.begin(find_way(request, client, traceparent, request_id)) as errand:
+    with engine.servers.begin(find_way(request, client, traceparent, request_id), progress.failures) as errand:
         if request.hook == PATIENT_VIEW:
             return answer_view(engine, service, request, client, context, errand, find_overrides, progress)
         drafts = request.context.draft_orders
@@ -266,8 +266,6 @@ def _note(progress: Progress, settled: Mapping[str, Settled], asked: Iterable[st
     for key in asked:
         if settled[key].is_answered:
             progress.settled[key] = FETCHED
-        else:
-            progress.failures.append(settled[key].why)
     progress.finish(FETCH)
 
 
