@@ -3,7 +3,8 @@
 It parses the request with HealthChain's models and decides nothing, so it does less than ours. It takes the very bytes
 that ours takes: `CDSRequest` of 0.16.1 checks `userId` and `patientId` of the context, draftOrders and prefetch stay
 plain dictionaries. With PEER_READS=true its handler also makes FHIR resources of the prefetch, by HealthChain's own
-function; ours reads it always. Events are on, as they are by default. Run by `bench.py`, or:
+function; ours reads it always. Events are on, as they are by default. uvicorn takes httptools and uvloop where that
+Python has them; HealthChain brings neither. Run by `bench.py`, or:
 
     uvicorn --app-dir tests/load peer_healthchain:app --workers 2 --no-access-log
 """
