@@ -256,7 +256,7 @@ old_results = st.lists(
             st.sampled_from((*ANALYTES, ("phosphate", 1.8), ("weight", 45))),
             st.integers(80, 700),
         ),
-        st.builds(lambda mg, days: infusion("fcm", mg, days), st.sampled_from((500, 1000)), st.integers(0, 600)),
+        st.builds(lambda mg, days: infusion("fcm", mg, days), st.sampled_from((500, 1000)), st.integers(0, 360)),
     ),
     max_size=12,
 )

@@ -253,7 +253,7 @@ def test_metadata_lists_what_is_read_and_searched(client: FlaskClient) -> None:
     ("query", "ids"),
     [
         (f"ValueSet?url={CANONICAL}/ValueSet/tsat", ["tsat"]),
-        (f"ValueSet?url={CANONICAL}/ValueSet/tsat|1.0.0", ["tsat"]),
+        (f"ValueSet?url={CANONICAL}/ValueSet/tsat|1.0.1", ["tsat"]),
         ("ValueSet?url=https://elsewhere.example/ValueSet/tsat", []),
         ("ValueSet?name=Hemoglobin", ["hemoglobin", "hemoglobin-bloodgas"]),
         ("ValueSet?name=hemoglobinb", ["hemoglobin-bloodgas"]),
