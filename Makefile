@@ -29,14 +29,14 @@ help:
 	@echo 'make types     mypy, strict'
 	@echo 'make audit     known vulnerabilities in the locked packages'
 	@echo 'make lock      resolve pyproject.toml anew into requirements.lock (ARGS=--upgrade for newest versions)'
-	@echo 'make bench     processor time and latency against a bare Flask application'
+	@echo 'make bench     processor time, throughput, latency, memory and start against a bare Flask application'
 	@echo 'make fixtures  write the synthetic fixtures and the tables of the READMEs anew'
 	@echo 'make screenshots  take the pictures of the pages anew (needs Chromium)'
 	@echo 'make matrix    write the matrix of CDS Hooks rows anew: which tests show each, and what the self-test saw'
 	@echo 'make nudge     nudge every clinical number: a test has to notice; slow'
 	@echo "make mutation  mutate the clinical rules: nine in ten have to be noticed; slow (ARGS='--only units.py')"
 	@$(if $(wildcard tests/load/fuzz.py),echo 'make fuzz      200 000 damaged requests: no answer may be a fault; slow',true)
-	@$(if $(wildcard tests/load/soak.py),echo 'make soak      a long steady load; slow',true)
+	@$(if $(wildcard tests/load/soak.py),echo 'make soak      half of the highest rate for 20 minutes: nothing may drift; slow',true)
 	@echo 'make replay-load  how fast a replay is, at 10,000 and 100,000 synthetic patients; slow'
 	@$(if $(wildcard tests/load/faults.py),echo 'make faults    what caller and operator see of full disks, dead servers, killed workers; some minutes',true)
 	@$(if $(wildcard tests/load/rolling.py),echo 'make rolling   two instances behind nginx, restarted in turn without a failed call',true)

@@ -6,10 +6,10 @@ from datetime import datetime
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from cds_service.assembly import Client
 from cds_service.clients import Clients
 from cds_service.errors import Overloaded, Unauthorized
 from cds_service.operations import IsOperator, Log
-from cds_service.services import Client
 from cds_service.settings import Settings, is_loopback
 from cds_service.store import Store, StoreDown
 from cds_service.trust import Endpoint, FindKey, PublishedKeys, Times, verify_caller

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
-from cds_service import services
+from cds_service import assembly
 from cds_service.admission import admit_anyone, admit_operator, admit_registered, published_keys
 from cds_service.clients import Clients, load_registry
 from cds_service.demo.routes import build_demo
@@ -49,7 +49,7 @@ def create_app(
     """The WSGI application. Raises `ConfigurationError` when it cannot start as it is set up."""
     settings = settings or load_settings()
     log = log or build_log(settings.log_level)
-    engine = services.build_engine(settings)
+    engine = assembly.build_engine(settings)
     clients = _load_clients(settings, log)
     metrics = Metrics({service.hook for service in engine.services}, read_metrics_folder())
     store, is_recording = _open_store(settings, log, clock, metrics.note_lost_records)
@@ -60,7 +60,7 @@ def create_app(
         store,
         keys,
         is_recording=is_recording,
-        overdue=lambda: services.overdue_reviews(engine, today()),
+        overdue=lambda: assembly.overdue_reviews(engine, today()),
     )
     metrics.watch(as_gauges(look), lambda: store.recorder.waiting)
 
@@ -78,7 +78,7 @@ def create_app(
     else:
         admit = admit_registered(clients, store, settings, clock, keys.find)
         app.extensions[CLIENTS] = clients
-    for due in services.overdue_reviews(engine, today()):
+    for due in assembly.overdue_reviews(engine, today()):
         log.warning("a review of the clinical knowledge is overdue", reason=due)
     app.extensions[STORE] = store
     desk = Desk(engine, settings, admit, store if is_recording else None, clock, today)

@@ -110,18 +110,18 @@ def knowledge(ctx: click.Context, as_json: bool) -> None:
     """List the rules, the sources they rest on, and their state of review. The codes of CDS_VALUESETS are included."""
     if ctx.invoked_subcommand is not None:
         return
-    from cds_service import services
+    from cds_service import assembly
     from cds_service.hooks import encode
     from cds_service.knowledge.export import knowledge_export
     from cds_service.knowledge.listing import print_knowledge
 
-    engine = services.build_engine(_settings())
+    engine = assembly.build_engine(_settings())
     exported = knowledge_export(engine.index, engine.shop.stamp)
     if as_json:
         click.echo(encode(exported).decode())
     else:
         print_knowledge(exported)
-        for due in services.overdue_reviews(engine, _today(_settings())):
+        for due in assembly.overdue_reviews(engine, _today(_settings())):
             click.echo(f"Overdue: {due}.", err=True)
 
 
@@ -146,19 +146,19 @@ def knowledge_diff(old: BinaryIO, new: BinaryIO) -> None:
 @knowledge.command("sign-off")
 def knowledge_sign_off() -> None:
     """Print a sign-off file for the knowledge as it is now, to be signed and named in CDS_SIGN_OFF."""
-    from cds_service import knowledge_stamp, services
+    from cds_service import assembly, knowledge_stamp
     from cds_service.sign_off import render_template
 
-    stamp = services.build_engine(_settings()).shop.stamp
+    stamp = assembly.build_engine(_settings()).shop.stamp
     click.echo(render_template(stamp.digest, knowledge_stamp.REVIEW_BY), nl=False)
 
 
 @main.command()
 def migrate() -> None:
     """Make or update the tables of CDS_DATABASE_URL. Run it once, before the service starts."""
-    from cds_service import store
+    from cds_service.store import migrating
 
-    click.echo(f"The tables are at version {store.migrate(_settings().database_url)}.")
+    click.echo(f"The tables are at version {migrating.migrate(_settings().database_url)}.")
 
 
 @main.command()
@@ -286,12 +286,12 @@ main.add_command(build_conformance(lambda: datetime.now(UTC).timestamp(), _bundl
 
 def _answer(body: bytes, as_of: datetime | None, service_id: str | None) -> "Reply":
     """The pipeline of the service with plain values: no web framework, no clock but here."""
-    from cds_service import services
+    from cds_service import assembly, services
     from cds_service.hooks import parse_request
 
     settings = _settings(trace=True)
     request = parse_request(body)
-    engine = services.build_engine(settings)
+    engine = assembly.build_engine(settings)
     for service in engine.services:
         if service.hook == request.hook and service_id in (None, service.id):
             day = as_of.date() if as_of else _today(settings)

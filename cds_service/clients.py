@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from cds_service.assembly import Client
 from cds_service.card_parts import Profile
 from cds_service.errors import ConfigurationError
 from cds_service.fhir.addresses import AllowedBase, normalise_base, origin_of
 from cds_service.keys import ALGORITHMS, DEFAULT_ALGORITHMS, KeySet, UnusableKey, parse_key_set
 from cds_service.operations import Log
-from cds_service.services import Client
 from cds_service.settings import Settings
 
 

@@ -9,13 +9,14 @@ from cryptography.fernet import Fernet
 
 from cds_service import services
 from cds_service.admission import SECONDS_TO_COME_BACK, Admit, Admitted
+from cds_service.assembly import Engine
 from cds_service.discovery import Service
 from cds_service.errors import CdsError, Overloaded, ServiceFault
 from cds_service.feedback import Encrypt, Item, feedback_rows
 from cds_service.hooks import PATIENT_VIEW, HookRequest
 from cds_service.progress import Progress
 from cds_service.records import call_row, is_live, pseudonym
-from cds_service.services import NOTHING, Engine, Reply
+from cds_service.services import NOTHING, Reply
 from cds_service.settings import Settings
 from cds_service.store import Store, StoreDown
 

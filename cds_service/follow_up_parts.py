@@ -67,7 +67,7 @@ def show_response(followed: Followed) -> str:
 
 
 def show_not_yet(view: View, followed: Followed) -> str:
-    return section("Not yet", texts((*followed.interpretation.not_yet, *name_blackout(view.chart))))
+    return section("Not yet", texts((*followed.interpretation.not_yet, *name_blackout(view.chart, followed.course))))
 
 
 def show_phosphate(view: View, followed: Followed, *, before_repeat: bool) -> str:

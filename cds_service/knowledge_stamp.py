@@ -17,9 +17,9 @@ from cds_service.clinical.schedule import CONTACTS, Contact
 from cds_service.sign_off import UNSIGNED as NOBODY
 from cds_service.sign_off import SignOff
 
-VERSION = "1.0.0"  # semantic; a changed threshold, code or rule raises it
-DATE = "2026-11-24"
-REVIEW_BY = date(2027, 11, 24)  # a year after DATE; the sign-off file may say otherwise
+VERSION = "1.0.1"  # semantic; a changed threshold, code or rule raises it
+DATE = "2026-11-29"
+REVIEW_BY = date(2027, 11, 29)  # a year after DATE; the sign-off file may say otherwise
 UNSIGNED = "draft, not clinically signed"
 VOID = "draft; the sign-off is for other content"
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 
 from cds_service import __version__
+from cds_service.assembly import Engine
 from cds_service.clients import Clients, RegisteredClient
 from cds_service.metrics import Gauge
 from cds_service.operations import Look, Readiness
-from cds_service.services import Engine
 from cds_service.store import Store
 from cds_service.trust import PublishedKeys
 

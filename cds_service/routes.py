@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import get_content_length
 
 from cds_service import __version__
+from cds_service.assembly import Engine
 from cds_service.card_parts import Profile
 from cds_service.desk import Call, Desk, Shown
 from cds_service.discovery import Service, build_services, render_discovery
@@ -32,7 +33,6 @@ from cds_service.hooks import HookRequest, encode, parse_request, render_respons
 from cds_service.openapi import render_openapi
 from cds_service.operations import Log, describe_fault
 from cds_service.progress import PARSE, RENDER, Progress
-from cds_service.services import Engine
 from cds_service.settings import Settings
 from cds_service.trust import Endpoint
 

@@ -1,4 +1,4 @@
-"""What is built once at start, and the one pipeline that answers a call."""
+"""The one pipeline that answers a call."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -6,26 +6,22 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import Any, TypeAlias
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from cds_service import discovery, knowledge_stamp
-from cds_service.card_parts import Chart, Profile, Shop
+from cds_service import discovery
+from cds_service.assembly import Client, Engine
+from cds_service.card_parts import Chart
 from cds_service.cards import render_cards
-from cds_service.clinical import codes
 from cds_service.clinical.case import Case
-from cds_service.clinical.codes import CodeIndex, ValueSetError
 from cds_service.clinical.decision import Decision, decide
 from cds_service.clinical.follow_up import view as follow_up
 from cds_service.clinical.model import Conclusion, IronOrder, PatientFacts
-from cds_service.clinical.rule_index import INDEX
 from cds_service.clinical.rules import RULES, scope
-from cds_service.errors import BadRequest, ConfigurationError, PreconditionFailed
+from cds_service.errors import BadRequest, PreconditionFailed
 from cds_service.fhir import arranged, iron_orders, orders, reader
-from cds_service.fhir.addresses import Access, AllowedBase, NoAccess, demo_base, find_access
-from cds_service.fhir.gather import Errand, FhirServers, Medications, jobs_for, merge, settle_suffices, unresolved_drugs
-from cds_service.fhir.orders import OrderCodes
+from cds_service.fhir.addresses import Access, NoAccess, find_access
+from cds_service.fhir.gather import Errand, Medications, jobs_for, merge, settle_suffices, unresolved_drugs
 from cds_service.fhir.pages import judge_pages
 from cds_service.fhir.prefetch import Settled, State, settle
 from cds_service.fhir.wire import ReadContext
@@ -34,40 +30,9 @@ from cds_service.follow_up_suggestions import Desktop
 from cds_service.follow_up_trace import render_view_trace
 from cds_service.hooks import PATIENT_VIEW, DraftOrder, HookRequest
 from cds_service.progress import DECIDE, FETCH, FETCHED, READ, RENDER, Progress
-from cds_service.settings import Settings
-from cds_service.sign_off import UNSIGNED, SignOff, load_sign_off, overdue
 from cds_service.trace import EXTENSION, present, present_throughout, render_trace
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """The CDS Client that calls, and what its registry entry says of it."""
-
-    name: str
-    profile: Profile
-    label: str  # product label profile (R-32)
-    zone: ZoneInfo | None  # its site's zone (R-08a)
-    fhir_bases: tuple[AllowedBase, ...] = ()  # the only servers contacted for it
-    live_share: int = 100  # per cent of patients whose cards are shown; 0 is silent mode
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """Everything that no call changes."""
-
-    services: tuple[discovery.Service, ...]
-    index: CodeIndex
-    shop: Shop
-    identifier_systems: frozenset[str]
-    demo_client: Client
-    servers: FhirServers
-    sign_off: SignOff = UNSIGNED
-
-    @property
-    def canonical(self) -> str:
-        return self.shop.canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,77 +53,6 @@ _REFERENCE = re.compile(r"#?[A-Za-z0-9./:_|-]{1,200}").fullmatch  # else it may 
 NOTHING = Reply((), None, "nothing-to-say")
 FindOverrides: TypeAlias = Callable[[], Mapping[str, date]]
 NOT_FOR = ("Patient/", "RelatedPerson/")  # R-50c: the texts are for professionals (CH-060)
-FHIR_PATH = "/fhir"  # canonicals resolve under it on the running service
-DEMO_FHIR_PATH = "/demo/fhir"  # the bundled FHIR server of demo mode
-LAUNCH_PATH = "/smart/launch"  # where an EHR launches the SMART app
-
-
-def build_engine(settings: Settings) -> Engine:
-    """Raises `ConfigurationError` naming the file that cannot be used."""
-    canonical = settings.canonical + FHIR_PATH
-    try:
-        former = tuple(f"{one}{FHIR_PATH}" for one in settings.former_canonicals)
-        index = codes.load(settings.valuesets, canonical, former=former)
-    except ValueSetError as wrong:
-        raise ConfigurationError(f"CDS_VALUESETS: {wrong}") from wrong
-    sign_off = load_sign_off(settings.sign_off)
-    _check_rules(sign_off)
-    shop = Shop(
-        canonical=canonical,
-        knowledge_url=f"{settings.canonical}/knowledge",
-        stamp=knowledge_stamp.stamp(index, sign_off),
-        codes=order_codes(index),
-        reasons={coding.code: coding for coding in index.codings("override-reason")},
-        launch_url=settings.public_url + LAUNCH_PATH,
-    )
-    return Engine(
-        services=discovery.build_services(index),
-        index=index,
-        shop=shop,
-        identifier_systems=frozenset(
-            {
-                shop.identifier_system,
-                *(f"{one}/NamingSystem/reassessment" for one in former),
-            }
-        ),
-        demo_client=Client(
-            "demo", Profile(trace=settings.trace, smart=True), settings.label, settings.zone, demo_bases(settings)
-        ),
-        servers=FhirServers(settings.most_waiting, settings.fhir_seconds),
-        sign_off=sign_off,
-    )
-
-
-def overdue_reviews(engine: Engine, as_of: date) -> tuple[str, ...]:
-    """A sentence for each review of the knowledge, or of one rule, that is past its date."""
-    return overdue(engine.sign_off, knowledge_stamp.REVIEW_BY, as_of)
-
-
-def _check_rules(sign_off: SignOff) -> None:
-    known = {rule.id for rule in RULES} | {entry.id for entry in INDEX}
-    if unknown := [rule for rule in sign_off.rules if rule not in known]:
-        raise ConfigurationError(f"CDS_SIGN_OFF: review.{unknown[0]} is no rule; `cds-service knowledge` lists them")
-
-
-def demo_bases(settings: Settings) -> tuple[AllowedBase, ...]:
-    """Demo mode: the bundled server, which is this process, and what CDS_FHIR_BASES lists."""
-    bundled = replace(demo_base(settings.public_url + DEMO_FHIR_PATH), private_network=True)
-    return (bundled, *(demo_base(one) for one in settings.fhir_bases))
-
-
-def order_codes(index: CodeIndex) -> OrderCodes:
-    """The codings written into the resources we offer."""
-    tasks = {coding.code: coding for coding in index.codings("task-code")}
-    return OrderCodes(
-        contact=index.preferred("follow-up"),
-        contact_category=index.preferred("evaluation-category"),
-        laboratory_category=index.preferred("laboratory-category"),
-        rls=index.preferred("rls"),
-        fulfill=tasks["fulfill"],
-        tests={test: index.preferred(test) for test in iron_orders.TESTS},
-        fcm=index.preferred("fcm"),
-        severity=index.preferred("rls-severity"),
-    )
 
 
 def answer(
@@ -186,7 +80,7 @@ def answer(
         as_of,
         engine.identifier_systems,
     )
-    with engine.servers.begin(find_way(request, client, traceparent, request_id)) as errand:
+    with engine.servers.begin(find_way(request, client, traceparent, request_id), progress.failures) as errand:
         if request.hook == PATIENT_VIEW:
             return answer_view(engine, service, request, client, context, errand, find_overrides, progress)
         drafts = request.context.draft_orders
@@ -372,8 +266,6 @@ def _note(progress: Progress, settled: Mapping[str, Settled], asked: Iterable[st
     for key in asked:
         if settled[key].is_answered:
             progress.settled[key] = FETCHED
-        else:
-            progress.failures.append(settled[key].why)
     progress.finish(FETCH)
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from gunicorn import util
+from gunicorn.http.body import Body, LengthReader
 from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
@@ -49,6 +50,11 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             return super().handle(conn)
         finally:
             del self._in_hand[conn]
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        if isinstance(req.body.reader, LengthReader):
+            req.body = WholeBody(req.body.reader, conn.sock)
+        return super().handle_request(req, conn)
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
         """What is left of a body is read after its answer. A second answer to it could be taken for another call's."""
@@ -133,6 +139,32 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         super()._cap_keepalive(deadline)
         for conn in self.pending_conns:
             conn.timeout = min(conn.timeout, deadline)
+
+
+class WholeBody(Body):  # type: ignore[misc]
+    """A body of known length: asked for all of it, it is received in one piece, where gunicorn copies it six times."""
+
+    def __init__(self, reader: LengthReader, sock: socket.socket) -> None:
+        super().__init__(reader)
+        self._sock = sock
+
+    def read(self, size: int | None = None) -> bytes:
+        reader = self.reader
+        if size != reader.length or not size or self.buf.tell():
+            some: bytes = super().read(size)
+            return some
+        self.failed = True  # until all is here: where the next request starts is not known before
+        held: bytes = reader.unreader.take_buffered()
+        if len(held) > size:  # the client did not wait for the answer before it sent the next request
+            reader.unreader.unread(held[size:])
+            held = held[:size]
+        parts, missing = [held], size - len(held)
+        while missing and (part := self._sock.recv(missing, socket.MSG_WAITALL)):  # a signal may cut it short
+            parts.append(part)
+            missing -= len(part)
+        if not missing:
+            reader.length, self.failed = 0, False
+        return b"".join(parts)
 
 
 def _shut(sock: socket.socket, how: int) -> bool:

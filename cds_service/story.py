@@ -65,6 +65,7 @@ MOST_RESULTS = 600  # of one iron study
 MOST_OF_A_DAY = 50  # of them on one day
 MOST_IRON_RECORDS = 600  # records of IV iron
 _IRON_STUDIES = ("ferritin", "tsat", "iron", "tibc", "uibc", "transferrin")
+NO_WINDOWS: Mapping[str, int] = {}  # what no rule asks for any more is drawn all the same
 REFERENCED = "referenced"  # Medications the page fetched because drugs named them
 _WITH_DRUGS = ("medications", "iron_administrations", "medication_statements")
 _TITLES = {"ferritin": "Ferritin", "tsat": "TSAT", "hemoglobin": "Hemoglobin"}
@@ -151,7 +152,7 @@ def _read(context: ReadContext, settled: Mapping[str, Settled], medications: Med
     keys = [key for key in settled if key != REFERENCED]
     data: Mapping[str, Sequence[msgspec.Raw]] = {key: settled[key].resources for key in keys}
     unavailable = {key: str(settled[key].state) for key in keys if not settled[key].is_answered}
-    return reader.read_facts(context, data, unavailable, resolve=medications)
+    return reader.read_facts(context, data, unavailable, resolve=medications, windows=NO_WINDOWS)
 
 
 def _require_one_patients_size(facts: PatientFacts) -> None:

@@ -13,7 +13,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from flask.testing import FlaskClient
 
-from cds_service import services
+from cds_service import assembly
 from cds_service.app import create_app
 from cds_service.settings import load_settings
 from tests.fhir.ehr import CANONICAL, Ehr, grant, open_ehr
@@ -167,19 +167,19 @@ def _subject() -> Json:
 def open_story(ehr: Ehr) -> Teller:
     """A service whose client accepts deletes, and a chart with RLS, iron studies, weight and a baseline total."""
     clock = Clock()
-    build = services.build_engine
+    build = assembly.build_engine
 
     def with_deletes(settings: Any) -> Any:
         engine = build(settings)
         profile = replace(engine.demo_client.profile, deletes=True)
         return replace(engine, demo_client=replace(engine.demo_client, profile=profile))
 
-    services.build_engine = with_deletes
+    assembly.build_engine = with_deletes
     try:
         settings = load_settings(timezone="UTC", log_level="error", database_url="sqlite://", fhir_bases=(ehr.base,))
         client = create_app(settings, clock=clock.read).test_client()
     finally:
-        services.build_engine = build
+        assembly.build_engine = build
     teller = Teller(ehr, clock, client)
     person = {"resourceType": "Patient", "id": PATIENT, "birthDate": "1966-01-01", "gender": "female"}
     ehr.resources["Patient"][PATIENT] = person

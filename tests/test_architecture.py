@@ -24,6 +24,7 @@ LAYERS = (
     ("trust",),
     ("clients", "feedback", "records", "migrations"),
     ("services", "store", "operations", "metrics", "headers", "keys", "sockets", "openapi"),
+    ("assembly",),
     ("cards", "discovery", "story", "follow_up_cards", "follow_up_trace", "hooks", "knowledge_stamp", "trace", "tally"),
     ("candidate_card",),
     ("card_detail", "follow_up_parts", "follow_up_suggestions", "reassessment"),

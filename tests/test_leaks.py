@@ -8,7 +8,7 @@ import pytest
 from cds_service import store
 from cds_service.metrics import Metrics
 from cds_service.operations import build_log
-from cds_service.store import CallRow, FeedbackRow, Store
+from cds_service.store import CallRow, FeedbackRow, Store, migrating
 from cds_service.tally import CALL
 from tests import leaks
 from tests.leaks import MARK, caught, fixture_words
@@ -51,7 +51,7 @@ def test_a_token_is_found_where_a_header_was_logged_as_a_whole() -> None:
 
 def opened(folder: Path) -> Store:
     url = f"sqlite:///{folder / 'planted.sqlite3'}"
-    store.migrate(url)
+    migrating.migrate(url)
     return Store(store.open_database(url), 10, lambda *_: None, lambda: 0.0)
 
 

@@ -12,12 +12,13 @@ from flask.testing import FlaskClient
 from pydantic import BaseModel
 
 from cds_service import cli, clients
+from cds_service.assembly import build_engine
 from cds_service.clients import load_registry
 from cds_service.discovery import WITHOUT
 from cds_service.errors import CdsError
 from cds_service.fhir.addresses import Access
 from cds_service.hooks import parse_request
-from cds_service.services import build_engine, find_way
+from cds_service.services import find_way
 from cds_service.settings import documented_settings, load_settings
 from cds_service.trace import EXTENSION
 from tests.readme_tables import FIXTURES_README, README, ROOT, bad_request_table, between, settings_table, story_table

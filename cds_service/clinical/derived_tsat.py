@@ -1,9 +1,11 @@
 """Transferrin saturation calculated from iron and the binding capacity of the same specimen (R-06)."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Context, Decimal
+from typing import TypeVar
 
 from cds_service.clinical.dates import Day
 from cds_service.clinical.interval import Interval
@@ -27,22 +29,32 @@ def is_one_specimen(one: Day | None, other: Day | None) -> bool:
     """Draws at most 24 h apart, or on one calendar day; without clock times two days are not shown to be one."""
     if one is None or other is None or not one.is_exact or not other.is_exact:
         return False
-    days = abs((one.first - other.first).days)
-    if days != 1:
-        return days == 0
-    return one.clock is not None and other.clock is not None and _gap(one, other) <= SPECIMEN
+    if one.clock is None or other.clock is None:
+        return one.first == other.first
+    return abs(_moment(one, one.clock) - _moment(other, other.clock)) <= SPECIMEN
 
 
-def derive_tsat(results: Mapping[str, tuple[Result, ...]]) -> list[Result]:
-    """One TSAT per iron result with a binding capacity from its specimen; of unreadable parts an unreadable TSAT."""
+def derive_tsat(results: Mapping[str, tuple[Result, ...]], reported: Iterable[Result] = ()) -> list[Result]:
+    """One TSAT per iron result with a binding capacity from its specimen; of unreadable parts an unreadable TSAT.
+
+    None of a specimen of which `reported` has a TSAT.
+    """
     if not results.get("iron"):
         return []
-    mates: dict[int, list[Result]] = {}
-    for analyte in BINDING:
+    known = _Draws(reported)
+    kinds: dict[tuple[bool, bool, int], list[Result]] = {}
+    for place, analyte in enumerate(BINDING):
         for mate in _find_parts(results.get(analyte, ())):
-            mates.setdefault(mate.day.first.toordinal() if mate.day else 0, []).append(mate)
-    derived = (_derive_one(iron, mates) for iron in _find_parts(results["iron"]))
-    return [result for result in derived if result]
+            kinds.setdefault((_is_unreadable(mate), mate.status == PRELIMINARY, place), []).append(mate)
+    mates = [_Draws(kinds[kind]) for kind in sorted(kinds)]
+    derived = []
+    for iron in _find_parts(results["iron"]):
+        if iron.day is None or not iron.day.is_exact or known.find(iron.day):
+            continue
+        found = (kind.find(iron.day) for kind in mates)  # by kind first, then by distance
+        if nearest := next(filter(None, found), None):
+            derived.append(_derive(iron, nearest))
+    return derived
 
 
 def _find_parts(results: Iterable[Result]) -> list[Result]:
@@ -51,35 +63,64 @@ def _find_parts(results: Iterable[Result]) -> list[Result]:
     return [result for result in kept if is_report(result)]
 
 
-def _derive_one(iron: Result, by_day: Mapping[int, list[Result]]) -> Result | None:
-    if iron.day is None:
-        return None
-    drawn = iron.day.first.toordinal()
-    near = [mate for day in (drawn - 1, drawn, drawn + 1) for mate in by_day.get(day, ())]
-    mates = [mate for mate in near if is_one_specimen(iron.day, mate.day)]
-    if not mates:
-        return None
-    readable = [mate for mate in mates if mate.value is not None and mate.rejected is None]
-    mate = min(readable or mates, key=lambda one: _preference(iron, one))
-    if iron.rejected or iron.value is None:
-        return _unreadable(iron, mate, iron)
-    if mate.rejected or mate.value is None:
-        return _unreadable(iron, mate, mate)
+def _is_unreadable(result: Result) -> bool:
+    return result.value is None or result.rejected is not None
+
+
+class _Draws:
+    """Results of one kind by the time of their draw: that of a specimen is found without looking at all of them."""
+
+    def __init__(self, results: Iterable[Result]) -> None:
+        self.of_day: dict[date, Result] = {}
+        self.untimed: dict[date, Result] = {}
+        self.timed: dict[datetime, Result] = {}
+        for result in results:
+            if (day := result.day) is None or not day.is_exact:
+                continue
+            _keep_better(self.of_day, day.first, result)
+            if day.clock is None:
+                _keep_better(self.untimed, day.first, result)
+            else:
+                _keep_better(self.timed, _moment(day, day.clock), result)
+        self.moments = sorted(self.timed)
+
+    def find(self, day: Day) -> Result | None:
+        """The nearest of the specimen drawn on this exact `day`, then the one that gives the higher TSAT (R-13)."""
+        if day.clock is None:  # no distance is known within a day
+            return self.of_day.get(day.first)
+        drawn = _moment(day, day.clock)
+        place = bisect_left(self.moments, drawn)
+        near = [(abs(one - drawn), self.timed[one]) for one in self.moments[max(place - 1, 0) : place + 1]]
+        if untimed := self.untimed.get(day.first):
+            near.append((timedelta(0), untimed))
+        near = [one for one in near if one[0] <= SPECIMEN]
+        return min(near, key=lambda one: (one[0], *_preference(one[1])))[1] if near else None
+
+
+Key = TypeVar("Key", date, datetime)
+
+
+def _keep_better(found: dict[Key, Result], key: Key, result: Result) -> None:
+    known = found.get(key)
+    if known is None or _preference(result) < _preference(known):
+        found[key] = result
+
+
+def _preference(mate: Result) -> tuple[Decimal, str]:
+    """The lower binding capacity, which gives the higher TSAT (R-13); then the reference."""
+    return ((mate.value.low if mate.value else None) or Decimal(0), mate.reference)
+
+
+def _moment(day: Day, clock: time) -> datetime:
+    return datetime.combine(day.first, clock)
+
+
+def _derive(iron: Result, mate: Result) -> Result:
+    if _is_unreadable(iron):
+        return _explain(iron, mate, iron)
+    if _is_unreadable(mate):
+        return _explain(iron, mate, mate)
     return _calculate(iron, mate)
-
-
-def _preference(iron: Result, mate: Result) -> tuple[bool, int, timedelta, Decimal, str]:
-    """Reports that count before preliminary ones, then TIBC, UIBC, transferrin; the nearest; the higher TSAT (R-13)."""
-    low = mate.value.low if mate.value else None
-    gap = _gap(iron.day, mate.day) if iron.day and mate.day else timedelta(0)
-    return (mate.status == PRELIMINARY, BINDING.index(mate.analyte), gap, low or Decimal(0), mate.reference)
-
-
-def _gap(one: Day, other: Day) -> timedelta:
-    """Between two draws; none known between draws of one day of which one has no clock time."""
-    if one.clock is None or other.clock is None:
-        return timedelta(0)
-    return abs(datetime.combine(one.first, one.clock) - datetime.combine(other.first, other.clock))
 
 
 def _calculate(iron: Result, mate: Result) -> Result:
@@ -119,7 +160,7 @@ def _total_capacity(iron: Decimal, binding: Decimal, analyte: str) -> Decimal:
     return binding * TIBC_PER_TRANSFERRIN if analyte == "transferrin" else binding
 
 
-def _unreadable(iron: Result, mate: Result, culprit: Result) -> Result:
+def _explain(iron: Result, mate: Result, culprit: Result) -> Result:
     problem = f"{NAMES[culprit.analyte]}: {culprit.problem}"
     return replace(_frame(iron, mate), rejected=culprit.rejected or RejectedBecause.UNREADABLE, problem=problem)
 

@@ -70,17 +70,14 @@ def read_iron_study(case: "Case", analyte: str) -> Reading:
 def _read_tsat(case: "Case", question: Question) -> Reading:
     """R-06: within one specimen a reported, usable TSAT wins over a calculated one; between specimens the later."""
     reported = screen_all(question, case.facts.results.get("tsat", ()))
-    derived = [
-        result
-        for result in derive_tsat(case.facts.results)
-        if not any(is_one_specimen(result.day, other.day) for other in reported.usable)
-    ]
+    derived = derive_tsat(case.facts.results, reported.usable)
     if not derived:
         return settle(question, reported)
     calculated = screen_all(question, derived)
+    made = {id(result) for result in derived}
 
     def is_same_sample(one: Result, other: Result) -> bool:
-        return (one in derived) != (other in derived) and is_one_specimen(one.day, other.day)
+        return (id(one) in made) != (id(other) in made) and is_one_specimen(one.day, other.day)
 
     both = Screened(reported.usable + calculated.usable, reported.set_aside + calculated.set_aside)
     return settle(replace(question, is_same_sample=is_same_sample), both)

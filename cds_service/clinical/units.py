@@ -107,14 +107,15 @@ PLAUSIBLE = {
     "body-weight": Interval.between(_D(25), _D(350), low_closed=True, high_closed=True),
 }
 SEVERITY_RANGE = (_D(0), _D(40))
-# How many days back a result of a prefetch key can matter: a page that reaches further back holds enough of it.
+# How many days back a result of a prefetch key can matter: a page that reaches further back holds enough of it, and
+# what was drawn before is not read.
 WINDOW_DAYS = {
-    "ferritin": 365,  # R-50d; a running course looks back 90 days from its first dose
-    "tsat": 365,  # R-26e
-    "iron_panel": 365,
+    "ferritin": 397,  # R-50c: 13 months; R-50d: a year; R-41: a running course looks back 90 days from its first dose
+    "tsat": 397,  # the same; a year is R-26e
+    "iron_panel": 397,
     "hemoglobin": 90,  # R-08, as phosphate
     "phosphate": 90,
-    "crp": 395,  # 30 days from the ferritin
+    "crp": 427,  # 30 days from the ferritin
     "weight": 673,  # R-08b: 365 days before a pregnancy that began at most 308 days ago (R-20e)
     "pregnancy": 300,  # R-20d
 }

@@ -42,9 +42,9 @@ class FhirServers:
         self._free = threading.BoundedSemaphore(places)
         self._lock = threading.Lock()
 
-    def begin(self, access: Access | NoAccess) -> "Errand":
-        """For one call, which starts now."""
-        return Errand(self, access, time.monotonic() + self.seconds)
+    def begin(self, access: Access | NoAccess, failures: list[str] | None = None) -> "Errand":
+        """For one call, which starts now; why a query brought nothing, or not all, is added to `failures`."""
+        return Errand(self, access, time.monotonic() + self.seconds, [] if failures is None else failures)
 
     def take_place(self) -> None:
         """Raises `Overloaded`: who waits for FHIR must not keep those from an answer who need not wait."""
@@ -70,10 +70,11 @@ class FhirServers:
 class Errand:
     """One call's use of its FHIR server: a place from the first query on, one deadline, the token until the end."""
 
-    def __init__(self, servers: FhirServers, access: Access | NoAccess, deadline: float) -> None:
+    def __init__(self, servers: FhirServers, access: Access | NoAccess, deadline: float, failures: list[str]) -> None:
         self._servers = servers
         self._access = access
         self._deadline = deadline
+        self._failures = failures
         self._has_place = False
 
     @property
@@ -103,7 +104,9 @@ class Errand:
             self._servers.take_place()
             self._has_place = True
         answers = self._servers.client.fetch_all(access, allowed, enough, self._deadline) if allowed else {}
-        return answers | {key: _EXCLUDED for key in jobs if key not in allowed}
+        answers |= {key: _EXCLUDED for key in jobs if key not in allowed}
+        self._failures += [one.why for one in answers.values() if not one.is_answered]
+        return answers
 
     def read(self, kind: str, references: Iterable[str]) -> dict[str, msgspec.Raw]:
         """The resources of one type behind references to this server, as far as they can be had."""

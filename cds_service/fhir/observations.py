@@ -61,7 +61,7 @@ class _Reader:
         self.context = context
         self.own = context.own_reference
         self.gaps = gaps
-        self.cutoff = (context.as_of - timedelta(days=KEPT_DAYS)).isoformat()
+        self.cutoff = _days_before(context, KEPT_DAYS)
         self.kept: dict[str, list[Result]] = {}
         self.older: dict[str, tuple[str, Observation, Component, str, str]] = {}
         self.found = Found()
@@ -191,14 +191,23 @@ def _read_as(sets: frozenset[str]) -> str:
     return next((one for one in _READ_AS if one in sets), "")
 
 
-def read_observations(context: ReadContext, data: Mapping[str, Sequence[msgspec.Raw]], gaps: list[Gap]) -> Found:
-    """All Observation keys together: a code is read wherever it came."""
+def read_observations(
+    context: ReadContext,
+    data: Mapping[str, Sequence[msgspec.Raw]],
+    gaps: list[Gap],
+    windows: Mapping[str, int] = units.WINDOW_DAYS,
+) -> Found:
+    """All Observation keys together: a code is read wherever it came.
+
+    `windows`: how many days back the results of a key matter; those of other keys for `KEPT_DAYS`.
+    """
     reader = _Reader(context, gaps)
     for key in KEYS:
         entries = data.get(key)
         if not entries:
             continue
-        placed = enumerate(entries) if key == KEPT_FOR_EVER else _drop_older(entries, reader.cutoff)
+        cutoff = _days_before(context, windows.get(key, KEPT_DAYS))
+        placed = enumerate(entries) if key == KEPT_FOR_EVER else _drop_older(entries, cutoff)
         for place, raw in placed:
             try:
                 reader.read(key, raw, place)
@@ -210,6 +219,11 @@ def read_observations(context: ReadContext, data: Mapping[str, Sequence[msgspec.
 KEPT_FOR_EVER = "rls_severity"  # severity totals of an old course still count (R-49a)
 
 
+def _days_before(context: ReadContext, days: int) -> str:
+    """ISO date. A day more: a time in UTC may lie on the next day at the site (R-08a)."""
+    return (context.as_of - timedelta(days=days + 1)).isoformat()
+
+
 class _Dated(msgspec.Struct, gc=False):
     effectiveDateTime: str | None = None
     contained: msgspec.Raw | msgspec.UnsetType = UNSET
@@ -219,28 +233,30 @@ _DATED = msgspec.json.Decoder(_Dated)
 
 
 def _drop_older(entries: Sequence[msgspec.Raw], cutoff: str) -> list[tuple[int, msgspec.Raw]]:
-    """The entries with their places, less those plainly drawn before `cutoff` (an ISO date); of those the newest stays.
+    """The entries with their places, less those plainly drawn before `cutoff` (an ISO date); of those the newest stay.
 
     A long chart holds thousands of old results: of them nothing but the date is decoded. Contained results may be
-    younger than their panel.
+    younger than their panel. The newest are all of one day: a TSAT is calculated from several.
     """
     kept: list[tuple[int, msgspec.Raw]] = []
-    newest: tuple[str, int, msgspec.Raw] | None = None
+    newest: list[tuple[int, msgspec.Raw]] = []
+    newest_day = ""
+    decode = _DATED.decode
     for place, raw in enumerate(entries):  # the loop of a long chart: no call in it that can be spared
         try:
-            dated = _DATED.decode(raw)
+            dated = decode(raw)
         except UNREADABLE:
             kept.append((place, raw))
             continue
         drawn = dated.effectiveDateTime
         # None, or contained results: the date alone does not tell how old everything in the resource is.
-        if drawn is None or dated.contained is not UNSET or not _is_before(drawn, cutoff):
+        if drawn is None or dated.contained is not UNSET or (day := drawn[:10]) >= cutoff or cutoff.startswith(day):
             kept.append((place, raw))
-        elif newest is None or drawn[:10] > newest[0] or (drawn[:10] == newest[0] and bytes(raw) < bytes(newest[2])):
-            newest = (drawn[:10], place, raw)
-    if newest is not None:
-        kept.append(newest[1:])
-    return kept
+        elif day > newest_day:
+            newest_day, newest = day, [(place, raw)]
+        elif day == newest_day:
+            newest.append((place, raw))
+    return kept + newest
 
 
 def _is_before(drawn: str, cutoff: str) -> bool:

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
+from cds_service.clinical import units
 from cds_service.clinical.dates import read_day
 from cds_service.clinical.model import (
     AllergyEntry,
@@ -215,8 +216,12 @@ def read_facts(
     *,
     resolve: Resolver | None = None,
     session: frozenset[str] = frozenset(),
+    windows: Mapping[str, int] = units.WINDOW_DAYS,
 ) -> PatientFacts:
-    """Everything the rules may know. `data` holds the undecoded resources of each settled key."""
+    """Everything the rules may know. `data` holds the undecoded resources of each settled key.
+
+    `windows`: days back that the results of a key matter.
+    """
     chart = _Chart(context, resolve, session)
     readers: tuple[tuple[str, Callable[[msgspec.Raw, int], None]], ...] = (
         ("conditions", chart.condition),
@@ -234,7 +239,7 @@ def read_facts(
     if drafts:
         chart.each("draftOrders", drafts, chart.draft)
     patient = read_patient(context, data.get("patient", ()), chart.gaps)
-    found = observations.read_observations(context, data, chart.gaps)
+    found = observations.read_observations(context, data, chart.gaps, windows)
     deceased = read_day(patient.deceasedDateTime, context.zone) if patient.deceasedDateTime else None
     return PatientFacts(
         birth=read_day(patient.birthDate, context.zone) if patient.birthDate else None,

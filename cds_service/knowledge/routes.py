@@ -12,7 +12,7 @@ from cds_service.knowledge.base import Source
 from cds_service.settings import Settings
 
 if TYPE_CHECKING:
-    from cds_service.services import Engine
+    from cds_service.assembly import Engine
 
 FHIR_JSON = "application/fhir+json"
 

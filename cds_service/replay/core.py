@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from cds_service.assembly import Engine, build_engine
 from cds_service.clinical.case import Case
 from cds_service.clinical.decision import Decision, decide
 from cds_service.clinical.given_doses import local_reference
@@ -29,7 +30,6 @@ from cds_service.replay.history import History, Order, read_history
 from cds_service.replay.lines import Line
 from cds_service.replay.moments import Basis, Moment
 from cds_service.replay.rows import ORDER, WHAT_IF, Naming, Row, show_amount, show_value, words, yes
-from cds_service.services import Engine, build_engine
 from cds_service.settings import Settings
 
 HOOK = "order-select"

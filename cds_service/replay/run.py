@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from cds_service import __version__
+from cds_service.assembly import build_engine
 from cds_service.card_parts import Stamp
 from cds_service.errors import ConfigurationError
 from cds_service.replay.core import Setup
@@ -21,7 +22,6 @@ from cds_service.replay.files import write_whole
 from cds_service.replay.lines import SUFFIXES, Problem, find_files
 from cds_service.replay.one_machine import Report, Result
 from cds_service.replay.rows import DECISIONS, FOLLOW_UPS, Row
-from cds_service.services import build_engine
 from cds_service.settings import Settings
 
 Json = dict[str, Any]

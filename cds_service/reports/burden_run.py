@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, time, timedelta
 
-from cds_service import services
+from cds_service import assembly
 from cds_service.errors import ConfigurationError
 from cds_service.reports.burden import Burden, measure
 from cds_service.settings import Settings
@@ -38,6 +38,6 @@ def _midnight(settings: Settings, day: date) -> datetime:
 
 
 def _notes(settings: Settings, as_of: date) -> list[str]:
-    engine = services.build_engine(settings)
-    overdue = [f"Overdue: {one}." for one in services.overdue_reviews(engine, as_of)]
+    engine = assembly.build_engine(settings)
+    overdue = [f"Overdue: {one}." for one in assembly.overdue_reviews(engine, as_of)]
     return [f"Knowledge now: {engine.shop.stamp.text.removeprefix('Knowledge ')}.", *overdue]

@@ -1,7 +1,7 @@
 """What is kept: tokens seen and feedback before the answer, calls and cards after it. Nothing here names a patient."""
 
 from cds_service.store.clearing import clear_tokens, purge
-from cds_service.store.database import is_migrated, migrate, open_database
+from cds_service.store.database import is_migrated, open_database
 from cds_service.store.reading import read_feedback
 from cds_service.store.tables import (
     CallRow,
@@ -31,7 +31,6 @@ __all__ = [
     "feedback",
     "is_migrated",
     "metadata",
-    "migrate",
     "open_database",
     "purge",
     "read_feedback",

@@ -1,15 +1,11 @@
-"""Opens the database, SQLite or PostgreSQL, and brings its tables up to date."""
+"""Opens the database, SQLite or PostgreSQL."""
 
-import os
-from contextlib import suppress
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -19,7 +15,8 @@ from cds_service.store.tables import StoreDown, kind_of
 
 WAIT_SECONDS = 5  # for a lock, a connection, a statement
 POOL = 16  # connections a worker holds at most; they are opened as they are needed
-MIGRATIONS = Path(__file__).parent.parent / "migrations"
+REVISION = "0001"  # of the tables: the newest migration; looked up there it would cost a start half a second
+_FIND_REVISION = sa.text("SELECT version_num FROM alembic_version")
 
 
 def open_database(url: str) -> Engine:
@@ -77,55 +74,33 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get("reads") else "BEGIN IMMEDIATE")
 
 
+def insert_of(engine: Engine) -> Callable[[sa.Table], Any]:
+    """The `insert` of its dialect, which knows ON CONFLICT. Only that dialect is imported."""
+    dialect = import_module(f"sqlalchemy.dialects.{engine.dialect.name}")
+    insert: Callable[[sa.Table], Any] = dialect.insert
+    return insert
+
+
 def reading(engine: Engine) -> Connection:
     """A connection that takes no lock of a writer."""
     return engine.connect().execution_options(reads=True)
 
 
-def _file_of(engine: Engine) -> Path | None:
+def file_of(engine: Engine) -> Path | None:
     name = engine.url.database
     return Path(name) if engine.dialect.name == "sqlite" and name and name != ":memory:" else None
 
 
-def _alembic(connection: Connection | None = None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    return config
-
-
-def migrate(url: str) -> str:
-    """Brings the tables up to date; returns the version. Run once, before workers start."""
-    engine = open_database(url)
-    try:
-        _make_private(_file_of(engine))
-        with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":  # two that start at once take turns
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(20041231)"))
-            command.upgrade(_alembic(connection), "head")
-            return str(MigrationContext.configure(connection).get_current_revision())
-    except SQLAlchemyError as wrong:
-        raise ConfigurationError(f"CDS_DATABASE_URL: the tables cannot be made: {kind_of(wrong)}") from wrong
-    finally:
-        engine.dispose()
-
-
-def _make_private(file: Path | None) -> None:
-    """A new SQLite file is for its owner alone; the files that SQLite puts beside it take its mode."""
-    if file is not None:
-        with suppress(OSError):  # it is there already, or cannot be made: the database says that better
-            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-
-
 def is_migrated(engine: Engine) -> bool:
     """Whether the tables are those of this version. Never creates a file. Raises `StoreDown`."""
-    file = _file_of(engine)
+    file = file_of(engine)
     if file is not None and not file.exists():
         return False
     try:
         with reading(engine) as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
-        return found == ScriptDirectory.from_config(_alembic()).get_current_head()
+            if not sa.inspect(connection).has_table("alembic_version"):
+                return False
+            return connection.execute(_FIND_REVISION).scalar() == REVISION
     except SQLAlchemyError as wrong:
         raise StoreDown(kind_of(wrong)) from wrong
     finally:

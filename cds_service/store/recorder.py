@@ -12,12 +12,12 @@ from queue import Empty, Full, Queue
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from cds_service.store.clearing import clear_tokens
+from cds_service.store.database import insert_of
 from cds_service.store.tables import CallRow, CardRow, StoreDown, SuggestionRow, calls, cards, kind_of, suggestions
 
 BATCH = 200  # calls a transaction
@@ -44,7 +44,7 @@ class Recorder:
         """
         self._engine = engine
         self._turn = turn
-        insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        insert = insert_of(engine)
         # Ids are ours and random. One that is there already is a batch whose commit was not confirmed, or a card that
         # was made twice: the first row stays, and the rows beside it are kept.
         self._put = tuple((insert(table).on_conflict_do_nothing(), table.name) for table in (calls, cards, suggestions))

@@ -11,12 +11,11 @@ from dataclasses import asdict
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from cds_service.store.claims import Claims
-from cds_service.store.database import reading
+from cds_service.store.database import insert_of, reading
 from cds_service.store.reading import query_overrides
 from cds_service.store.recorder import Recorder, Report
 from cds_service.store.tables import CallRow, FeedbackRow, StoreDown, feedback, kind_of, seen_tokens
@@ -36,7 +35,7 @@ class Store:
         self.recorder = Recorder(engine, queue_size, report, now, self._turn)
         self._claims = Claims(engine, self._turn)
         weakref.finalize(self, engine.dispose)  # no connection outlives a store that nobody closed
-        insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        insert = insert_of(engine)
         # The row comes back if it was put in: drivers count differently. Built once: it costs more than the insert.
         self._keep = insert(feedback).on_conflict_do_nothing().returning(feedback.c.digest)
         self._find_overrides = query_overrides()

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, render_template
 
-from cds_service import services
+from cds_service import assembly
 from cds_service.hooks import encode
 from cds_service.knowledge.attributes import source_attributes
 from cds_service.web.pages import POLICY
 
 if TYPE_CHECKING:
-    from cds_service.services import Engine
+    from cds_service.assembly import Engine
 
 
 def build_attributes_page(engine: "Engine", today: Callable[[], date], *, is_demo: bool) -> Blueprint:
@@ -20,7 +20,7 @@ def build_attributes_page(engine: "Engine", today: Callable[[], date], *, is_dem
     page = Blueprint("attributes_page", __name__, template_folder="templates")
 
     def described() -> list[dict[str, object]]:
-        overdue = services.overdue_reviews(engine, today())
+        overdue = assembly.overdue_reviews(engine, today())
         return [source_attributes(one, engine.shop.stamp, overdue, sign_off=engine.sign_off) for one in engine.services]
 
     @page.get("/knowledge/source-attributes")

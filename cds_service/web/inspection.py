@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from cds_service import services
+from cds_service.assembly import Client, Engine
 from cds_service.clinical.case import Case
 from cds_service.clinical.doses import name_product, plain
 from cds_service.clinical.follow_up.course import open_chart
@@ -25,7 +26,7 @@ from cds_service.fhir.gather import Medications
 from cds_service.fhir.prefetch import settle
 from cds_service.fhir.wire import ReadContext
 from cds_service.hooks import HookRequest, parse_request
-from cds_service.services import Client, Engine, Reply
+from cds_service.services import Reply
 from cds_service.web.safe_markdown import render_safe
 
 Json = dict[str, Any]

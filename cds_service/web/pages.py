@@ -12,7 +12,7 @@ from cds_service.settings import Settings
 from cds_service.web.service_page import describe_service
 
 if TYPE_CHECKING:
-    from cds_service.services import Engine
+    from cds_service.assembly import Engine
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

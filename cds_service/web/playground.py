@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, render_template, request
 
+from cds_service.assembly import DEMO_FHIR_PATH, Engine
 from cds_service.demo.choices import list_choices
 from cds_service.errors import BadRequest
 from cds_service.hooks import encode
 from cds_service.routes import read_body
-from cds_service.services import DEMO_FHIR_PATH, Engine
 from cds_service.settings import Settings
 from cds_service.web.inspection import check_messages, inspect_request
 from cds_service.web.safe_markdown import render_safe

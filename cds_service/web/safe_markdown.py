@@ -1,9 +1,12 @@
 """Card details as HTML that is safe to put into a page: GitHub-flavored markdown in, a few harmless elements out."""
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import nh3
-from markdown_it import MarkdownIt
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 # What card details use and EHRs show (CH-126). Everything else is dropped: images, raw HTML, styles, handlers.
 TAGS = {"p", "br", "strong", "em", "del", "ul", "ol", "li", "a", "code", "pre", "blockquote", "hr"} | {
@@ -14,7 +17,9 @@ SCHEMES = {"http", "https"}
 
 
 @cache
-def _parser() -> MarkdownIt:
+def _parser() -> "MarkdownIt":
+    from markdown_it import MarkdownIt  # with the first page that shows a card: a start does not wait for it
+
     return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint, Response, render_template, request
 
+from cds_service.assembly import DEMO_FHIR_PATH, Client, Engine
 from cds_service.clients import Registry, SmartApp
 from cds_service.demo.fixtures import Situation, read_situations
 from cds_service.discovery import prefetch_templates
@@ -20,7 +21,6 @@ from cds_service.fhir.addresses import AllowedBase, demo_base, find_allowed
 from cds_service.fhir.wire import ReadContext
 from cds_service.hooks import encode
 from cds_service.routes import read_body
-from cds_service.services import DEMO_FHIR_PATH, Client, Engine
 from cds_service.settings import Settings
 from cds_service.story import KEYS, parse_posted, tell_story
 

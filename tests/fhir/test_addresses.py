@@ -255,7 +255,7 @@ def test_proxies_of_the_environment_are_not_used(ehr: Ehr, monkeypatch: pytest.M
 
 
 def test_the_bundled_demo_server_is_listed_in_demo_mode() -> None:
-    from cds_service.services import demo_bases
+    from cds_service.assembly import demo_bases
     from cds_service.settings import load_settings
 
     bases = demo_bases(load_settings(port=8123, fhir_bases=("https://sandbox.example/r4",)))

@@ -103,9 +103,9 @@ def test_the_network_client_is_not_loaded_before_a_query_has_to_be_made() -> Non
 
     script = (
         "import sys\n"
-        "from cds_service import services\n"
+        "from cds_service import assembly, services\n"
         "from cds_service.settings import load_settings\n"
-        "engine = services.build_engine(load_settings())\n"
+        "engine = assembly.build_engine(load_settings())\n"
         "assert not {'requests', 'urllib3'} & set(sys.modules), sorted(sys.modules)\n"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cds_service import services
+from cds_service import assembly, services
 from cds_service.app import create_app
 from cds_service.clinical import follow_up
 from cds_service.clinical.case import Case
@@ -22,7 +22,7 @@ from cds_service.settings import load_settings
 from tests.spec.protected import open_protected
 
 Json = dict[str, Any]
-ENGINE = services.build_engine(load_settings())
+ENGINE = assembly.build_engine(load_settings())
 ORDERS, VIEW = ENGINE.services[0], ENGINE.services[-1]
 REQUESTS = Path(__file__).parents[2] / "fhir_fixtures" / "requests"
 PERSONAL_FACTS = {fact for one in PERSONAL for fact in one.inputs}

@@ -105,7 +105,7 @@ ROWS: tuple[tuple[Callable[[Json], None], str], ...] = (
     (recheck_source, 'how it was checked is now "not checked"; it was '),
     (widen_window, "The reassessment day-8 (R-44): its window in days is now -2 to 9; it was -1 to 6."),
     (change_number, 'The number "response to day" (response) is now 180; it was 183.'),
-    (next_version, "The version of the knowledge is now 1.1.0; it was 1.0.0."),
+    (next_version, "The version of the knowledge is now 1.1.0; it was 1.0.1."),
     (sign, 'The review status is now "clinically signed 2026-12-01"; it was "draft, not clinically signed".'),
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cds_service import knowledge_stamp, services
+from cds_service import assembly, knowledge_stamp
 from cds_service.app import create_app
 from cds_service.cli import main
 from cds_service.clinical import codes
@@ -65,13 +65,13 @@ def test_a_local_code_voids_it(tmp_path: Path) -> None:
         '{"resourceType": "ValueSet", "id": "ferritin", "compose": {"include": [{"system": "https://lab.example",'
         '"concept": [{"code": "FER", "display": "Ferritin"}]}]}}'
     )
-    engine = services.build_engine(load_settings(sign_off=signed(tmp_path), valuesets=folder))
+    engine = assembly.build_engine(load_settings(sign_off=signed(tmp_path), valuesets=folder))
     assert engine.shop.stamp.review == knowledge_stamp.VOID
 
 
 def test_cards_page_and_export_say_who_signed_when(tmp_path: Path) -> None:
     settings = load_settings(sign_off=signed(tmp_path), database_url=f"sqlite:///{tmp_path}/none.sqlite3")
-    engine = services.build_engine(settings)
+    engine = assembly.build_engine(settings)
     assert engine.shop.stamp.review == "clinically signed 2026-12-02"
     assert knowledge_export(engine.index, engine.shop.stamp)["review"] == "clinically signed 2026-12-02"
     page = create_app(settings).test_client().get("/knowledge")
@@ -112,7 +112,7 @@ def test_a_file_that_is_wrong_stops_the_start_and_says_why(tmp_path: Path, text:
 def test_a_review_date_for_an_unknown_rule_stops_the_start(tmp_path: Path) -> None:
     file = signed(tmp_path, extra='[review]\n"R-220" = 2027-01-01\n')
     with pytest.raises(ConfigurationError, match="R-220 is no rule"):
-        services.build_engine(load_settings(sign_off=file))
+        assembly.build_engine(load_settings(sign_off=file))
 
 
 REVIEWS: tuple[tuple[str, date, tuple[str, ...]], ...] = (

@@ -1,41 +1,36 @@
-"""Benchmark against the bare-Flask floor: same server, one run, alternating; judged by processor time per call.
+"""Benchmark against the bare-Flask floor and a peer: same callers, one run, alternating.
 
 Ours runs in demo mode with log, store and metrics on, once without and once with the decision trace. The floor parses
-the body with orjson and returns a constant card. The calls of a measurement are about many patients.
+the body with orjson and returns a constant card. The peer is HealthChain, where installed: its own gateway with a
+constant card. The calls of a measurement are about many patients. On a machine that does other work too, judge by
+processor time and by the ratios, which are taken within each round. Memory includes what earlier rows left behind.
 
-    python tests/load/bench.py [--pairs 7] [--sizes 5,60,2000] [--concurrency 1,8,64] [--server-env NAME=VALUE]
+    python tests/load/bench.py [--pairs 7] [--sizes 5,60,2000] [--concurrency 1,8,64] [--peer-python PYTHON]
+                               [--peer-reads] [--server-env NAME=VALUE]
 """
 
 import argparse
-import http.client
 import os
-import shutil
-import signal
 import statistics
-import subprocess
 import sys
-import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from request_of_size import make_request
+from tests.load.bench_servers import FLOOR, OURS, PEER, PORTS, Server, find_peer, memory, processor_seconds, running
+from tests.load.closed_loop import run
+from tests.load.request_of_size import USABLE, make_request
 
-ROOT = Path(__file__).resolve().parents[2]
-HOST = "127.0.0.1"
-FLOOR, OURS, TRACED = "floor", "ours", "traced"
-PORTS = {FLOOR: 18081, OURS: 18082, TRACED: 18083}
-WORKERS, THREADS = "2", "8"
 PATIENTS = 50  # in turn
 WARM_UP = 1.0  # seconds
-START_SECONDS = 30
-TICKS = os.sysconf("SC_CLK_TCK")
+AIMS = {60: 2.0, 2000: 4.0}  # times the throughput of the peer, by size
+COLUMNS = {
+    "Observations": 12, "at once": 7, "server": 11, "processor us/call": 19, "calls/s": 16, "p50 ms": 22, "p99 ms": 22,
+    "worker MB": 9, "floor / it, processor": 21, f"ours / {PEER}, calls/s": 27,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,181 +41,164 @@ class Measured:
     rate: float  # calls per second
     p50: float  # ms
     p99: float
+    megabytes: float  # largest worker afterwards
+    callers: float  # cores that the callers took
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The rounds of one size and one number of callers, by server."""
+
+    size: int
+    width: int
+    rounds: Sequence[dict[str, Measured]]
+
+    def of(self, name: str, figure: Callable[[Measured], float]) -> list[float]:
+        return [figure(one[name]) for one in self.rounds]
+
+    def against_peer(self) -> list[float]:
+        """Our throughput by the peer's, round by round; nothing when there is no peer."""
+        return [one[OURS].rate / one[PEER].rate for one in self.rounds if PEER in one]
 
 
 def main() -> None:
     options = parse_options()
-    sizes = [int(size) for size in options.sizes.split(",")]
-    widths = [int(width) for width in options.concurrency.split(",")]
-    print(f"{options.pairs} alternating rounds; medians (least-most); load of the machine {os.getloadavg()[0]:.1f}")
-    with servers(options.server_env) as pids:
-        first = {width: {size: compare(size, width, options, pids) for size in sizes} for width in widths}
-        for width, rows in first.items():
-            report_slope(width, rows)
-        memories = ", ".join(f"{name} {memory(pid):.0f} MB" for name, pid in pids.items())
-    print(f"largest worker: {memories}; load of the machine {os.getloadavg()[0]:.1f}")
+    began = time.monotonic()
+    peer = find_peer(options.peer_python, options.peer_reads)
+    print(
+        peer.describe() if peer else f"{PEER} is not installed, and left out: --peer-python names a Python that has it"
+    )
+    with running(options.server_env, peer, options.starts) as servers:
+        for server in servers:
+            print(server.describe())
+        print(f"\n{options.pairs} alternating rounds of {options.seconds:g} s; medians (least-most)\n")
+        print_row(COLUMNS)
+        print_row(["-" * (width - 1) + ":" for width in COLUMNS.values()])
+        blocks = [block for size in numbers(options.sizes) for block in measure_size(size, options, servers)]
+    report_slopes(blocks)
+    report_aims(blocks)
+    busiest = max(one.callers for block in blocks for rounds in block.rounds for one in rounds.values())
+    print(f"the callers took at most {busiest:.2f} of a core, whose processor time is missing to the servers")
+    load = os.getloadavg()[0]
+    print(f"{(time.monotonic() - began) / 60:.1f} minutes on {os.cpu_count()} cores; load at the end {load:.1f}")
 
 
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--pairs", type=int, default=7, help="rounds, in each of which every server is measured once")
     parser.add_argument("--sizes", default="5,60,2000", help="Observations in a request")
     parser.add_argument("--concurrency", default="8", help="callers at once, for example 1,8,64")
-    parser.add_argument("--seconds", type=float, default=1.5, help="length of one measurement")
+    parser.add_argument("--seconds", type=float, default=3, help="length of one measurement")
+    parser.add_argument("--starts", type=int, default=3, help="how often each server is started")
+    parser.add_argument("--peer-python", default=sys.executable, help=f"a Python that has {PEER}")
+    parser.add_argument("--peer-reads", action="store_true", help="it also makes FHIR resources of the prefetch")
     parser.add_argument("--server-env", action="append", default=[], help="NAME=VALUE for our server")
     return parser.parse_args()
 
 
-# --------------------------------------------------------------------------------------------------------- servers
-
-
-@contextmanager
-def servers(extra: Sequence[str]) -> Iterator[dict[str, int]]:
-    """All of them, started one after the other and timed, each with 2 workers x 8 threads. Their process ids."""
-    folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    given = dict(one.split("=", 1) for one in extra)
-    started: dict[str, subprocess.Popen[bytes]] = {}
-    try:
-        for name, port in PORTS.items():
-            began = time.perf_counter()
-            started[name] = start(name, folder, given)
-            wait_for_answer(port)
-            print(f"{name}: first answer {time.perf_counter() - began:.2f} s after its start")
-        yield {name: process.pid for name, process in started.items()}
-    finally:
-        for process in started.values():
-            process.send_signal(signal.SIGTERM)
-        for process in started.values():
-            process.wait(timeout=START_SECONDS)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def start(name: str, folder: Path, given: dict[str, str]) -> subprocess.Popen[bytes]:
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("CDS_")}
-    environment = {**inherited, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'load'}", **given}
-    gunicorn = [sys.executable, "-m", "gunicorn", "-w", WORKERS, "-k", "gthread", "--threads", THREADS]
-    command = [*gunicorn, "--no-control-socket", "-b", f"{HOST}:{PORTS[name]}", "floor:create_floor()"]
-    if name != FLOOR:
-        environment |= {
-            "CDS_PORT": str(PORTS[name]),
-            "CDS_WORKERS": WORKERS,
-            "CDS_THREADS": THREADS,
-            "CDS_DATABASE_URL": f"sqlite:///{folder / name}.sqlite3",
-            "CDS_TRACE": "true" if name == TRACED else "false",
-        }
-        command = [sys.executable, "-m", "cds_service.cli"]
-        subprocess.run([*command, "migrate"], env=environment, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-        command.append("serve")
-    with (folder / f"{name}.log").open("wb") as log:  # a file, as a real log is: what is thrown away costs less
-        return subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
-
-
-def wait_for_answer(port: int) -> None:
-    body = make_request(5)
-    until = time.perf_counter() + START_SECONDS
-    while time.perf_counter() < until:
-        try:
-            send(http.client.HTTPConnection(HOST, port, timeout=START_SECONDS), body)
-        except OSError:
-            time.sleep(0.01)
-        else:
-            return
-    raise SystemExit(f"no server on port {port}")
+def numbers(text: str) -> list[int]:
+    return [int(one) for one in text.split(",")]
 
 
 # ---------------------------------------------------------------------------------------------------- measurements
 
 
-def compare(size: int, width: int, options: argparse.Namespace, pids: dict[str, int]) -> dict[str, float]:
-    """Prints one block of the table. Median processor time by server."""
+def measure_size(size: int, options: argparse.Namespace, servers: Sequence[Server]) -> list[Block]:
+    """One block for each number of callers, printed as soon as it is measured."""
     bodies = [make_request(size, patient) for patient in range(1, PATIENTS + 1)]
-    rounds: list[dict[str, Measured]] = []
-    for name, pid in pids.items():
-        measure(name, bodies, pid, width, WARM_UP)
-    for number in range(options.pairs):
-        order = list(pids) if number % 2 else list(reversed(pids))
-        rounds.append({name: measure(name, bodies, pids[name], width, options.seconds) for name in order})
-    print(f"\n{size} Observations, {len(bodies[0]) / 1024:.0f} KiB, {width} at once")
-    print(f"{'':>7} {'cpu us/call':>24} {'calls/s':>22} {'p50 ms':>22} {'p99 ms':>22} {'floor / it':>18}")
-    for name in pids:
-        row = [one[name] for one in rounds]
-        ratios = [one[FLOOR].micros / one[name].micros for one in rounds]
-        print(
-            f"{name:>7} {spread([one.micros for one in row], 0):>24} {spread([one.rate for one in row], 0):>22} "
-            f"{spread([one.p50 for one in row], 1):>22} {spread([one.p99 for one in row], 1):>22} "
-            f"{spread(ratios, 2):>18}",
-            flush=True,
+    calls = {server.name: [server.make_call(body) for body in bodies] for server in servers}
+    blocks = []
+    for width in numbers(options.concurrency):
+        for server in servers:
+            measure(server, calls[server.name], width, WARM_UP)
+        rounds = []
+        for number in range(options.pairs):
+            order = servers if number % 2 else list(reversed(servers))
+            rounds.append({one.name: measure(one, calls[one.name], width, options.seconds) for one in order})
+        blocks.append(Block(size, width, rounds))
+        print_block(blocks[-1], [server.name for server in servers])
+    return blocks
+
+
+def measure(server: Server, calls: Sequence[bytes], width: int, seconds: float) -> Measured:
+    before = processor_seconds(server.pid)
+    seen = run(server.port, calls, width, seconds)
+    used = processor_seconds(server.pid) - before
+    return Measured(
+        used / seen.calls * 1e6,
+        seen.rate,
+        seen.percentile(0.5) * 1e3,
+        seen.percentile(0.99) * 1e3,
+        memory(server.pid),
+        seen.own_processor / seen.took,
+    )
+
+
+# -------------------------------------------------------------------------------------------------------- what is said
+
+
+def print_row(cells: Sequence[str] | dict[str, int]) -> None:
+    """One line of a Markdown table."""
+    padded = [f"{cell:>{width}}" for cell, width in zip(cells, COLUMNS.values(), strict=True)]
+    print(f"| {' | '.join(padded)} |", flush=True)
+
+
+def print_block(block: Block, names: Sequence[str]) -> None:
+    for name in names:
+        ratios = [one[FLOOR].micros / one[name].micros for one in block.rounds]
+        print_row(
+            [
+                f"{block.size:,}",
+                str(block.width),
+                name,
+                spread(block.of(name, lambda one: one.micros), 0),
+                spread(block.of(name, lambda one: one.rate), 0),
+                spread(block.of(name, lambda one: one.p50), 1),
+                spread(block.of(name, lambda one: one.p99), 1),
+                f"{max(block.of(name, lambda one: one.megabytes)):.0f}",
+                spread(ratios, 2),
+                spread(block.against_peer(), 2) if name == OURS else "",
+            ]
         )
-    return {name: statistics.median(one[name].micros for one in rounds) for name in pids}
 
 
-def report_slope(width: int, rows: dict[int, dict[str, float]]) -> None:
+def report_slopes(blocks: Sequence[Block]) -> None:
     """What one irrelevant Observation more costs: between the two largest sizes nearly all are too old to count."""
-    if len(rows) > 1:
-        small, large = sorted(rows)[-2:]
-        costs = ", ".join(f"{name} {(rows[large][name] - rows[small][name]) / (large - small):.1f}" for name in PORTS)
-        print(f"\n{width} at once: processor microseconds per irrelevant Observation: {costs}")
+    print()
+    for width in sorted({block.width for block in blocks}):
+        of_width = [block for block in blocks if block.width == width and block.size >= USABLE]
+        by_size = sorted(of_width, key=lambda block: block.size)
+        if len(by_size) < 2:
+            continue
+        small, large = by_size[-2:]
+        more = large.size - small.size
+        costs = [
+            f"{name} {(micros(large, name) - micros(small, name)) / more:.1f}"
+            for name in PORTS
+            if name in large.rounds[0]
+        ]
+        print(f"{width} at once: processor microseconds per irrelevant Observation: {', '.join(costs)}")
+
+
+def micros(block: Block, name: str) -> float:
+    return statistics.median(block.of(name, lambda one: one.micros))
+
+
+def report_aims(blocks: Sequence[Block]) -> None:
+    for block in blocks:
+        aim = AIMS.get(block.size)
+        if ratios := block.against_peer():
+            wanted = f"; aim {aim:g}: {'met' if statistics.median(ratios) >= aim else 'missed'}" if aim else ""
+            place = f"{block.size:,} Observations, {block.width} at once"
+            cheaper = spread([one[PEER].micros / one[OURS].micros for one in block.rounds], 2)
+            print(f"{place}: {spread(ratios, 2)} times the throughput of {PEER}{wanted}; by processor time {cheaper}")
 
 
 def spread(values: Sequence[float], places: int) -> str:
-    middle, least, most = statistics.median(values), min(values), max(values)
-    return f"{middle:.{places}f} ({least:.{places}f}-{most:.{places}f})"
-
-
-def measure(name: str, bodies: Sequence[bytes], pid: int, width: int, seconds: float) -> Measured:
-    latencies: list[float] = []
-    turns = count()
-    stop = time.perf_counter() + seconds
-    threads = [threading.Thread(target=load, args=(PORTS[name], bodies, turns, stop, latencies)) for _ in range(width)]
-    before, began = processor_seconds(pid), time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    took, used = time.perf_counter() - began, processor_seconds(pid) - before
-    latencies.sort()
-    calls = len(latencies)
-    last = latencies[min(calls - 1, int(calls * 0.99))]
-    return Measured(used / calls * 1e6, calls / took, latencies[calls // 2] * 1e3, last * 1e3)
-
-
-def load(port: int, bodies: Sequence[bytes], turns: Iterator[int], stop: float, latencies: list[float]) -> None:
-    connection = http.client.HTTPConnection(HOST, port, timeout=60)
-    while time.perf_counter() < stop:
-        body = bodies[next(turns) % len(bodies)]
-        began = time.perf_counter()
-        send(connection, body)
-        latencies.append(time.perf_counter() - began)
-    connection.close()
-
-
-def send(connection: http.client.HTTPConnection, body: bytes) -> None:
-    connection.request("POST", "/cds-services/iv-iron-rls", body, {"Content-Type": "application/json"})
-    answer = connection.getresponse()
-    answer.read()
-    if answer.status != 200:
-        raise SystemExit(f"status {answer.status}")
-
-
-def family(pid: int) -> list[int]:
-    """The master and its workers."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(int(child) for child in children)]
-
-
-def processor_seconds(pid: int) -> float:
-    return sum(_ticks(one) for one in family(pid)) / TICKS
-
-
-def _ticks(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
-
-
-def memory(pid: int) -> float:
-    """Largest resident set of one worker in MB."""
-    pages = [int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in family(pid)[1:]]
-    return max(pages, default=0) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    """Median, least and most; nothing of nothing."""
+    if not values:
+        return ""
+    return f"{statistics.median(values):.{places}f} ({min(values):.{places}f}-{max(values):.{places}f})"
 
 
 if __name__ == "__main__":

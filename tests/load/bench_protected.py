@@ -22,7 +22,7 @@ from timeit import timeit
 from jwt.algorithms import get_default_algorithms
 
 from cds_service.keys import parse_key
-from tests.load.bench import processor_seconds
+from tests.load.bench_servers import processor_seconds
 from tests.load.kill_feedback import DEFAULT_BIN, Postgres
 from tests.load.request_of_size import make_request
 from tests.load.serving import Served, serve

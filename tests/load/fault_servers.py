@@ -15,6 +15,7 @@ from uuid import uuid4
 from cds_service import store
 from cds_service.app import STORE, create_app
 from cds_service.settings import load_settings
+from cds_service.store import migrating
 from tests.load.callers import SERVICE, Answer, ask, calling, fresh_token, full_request, wait_until
 from tests.load.fault_report import LogBook, Report, brief, health
 from tests.load.kill_feedback import Postgres, item
@@ -207,7 +208,7 @@ def clock_step(_: Path) -> Report:
         folder = Path(name)
         registry(folder)
         url = f"sqlite:///{folder / 'store.sqlite3'}"
-        store.migrate(url)
+        migrating.migrate(url)
         true = datetime.now(UTC)
         moment = [true]
         settings = load_settings(

@@ -20,7 +20,7 @@ from cds_service.reports.burden_run import build
 from cds_service.reports.burden_text import headlines, print_burden, show_time
 from cds_service.reports.wilson import Share, is_apart
 from cds_service.settings import load_settings
-from cds_service.store import CallRow, CardRow, FeedbackRow, Store
+from cds_service.store import CallRow, CardRow, FeedbackRow, Store, migrating
 from cds_service.store.card_history import count_strays, read_calls, read_cards
 from tests.unit.databases import KINDS, fresh_database
 
@@ -109,7 +109,7 @@ def fill(url: str) -> None:
 @pytest.fixture(scope="module", params=KINDS)
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with fresh_database(request.param, tmp_path_factory.mktemp("burden")) as fresh:
-        store.migrate(fresh)
+        migrating.migrate(fresh)
         fill(fresh)
         yield fresh
 

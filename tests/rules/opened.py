@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import cache, partial
 from typing import Any
 
+from cds_service.assembly import Engine, build_engine
 from cds_service.card_parts import Profile
 from cds_service.clinical.dates import Day
 from cds_service.clinical.follow_up.view import Question, View, view_chart
@@ -15,7 +16,6 @@ from cds_service.clinical.schedule import place, plan
 from cds_service.fhir import orders
 from cds_service.follow_up_cards import render_follow_up
 from cds_service.follow_up_suggestions import Desktop
-from cds_service.services import Engine, build_engine
 from cds_service.settings import load_settings
 from tests.rules.build import TODAY
 

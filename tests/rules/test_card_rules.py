@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from cds_service.assembly import Engine, build_engine
 from cds_service.card_parts import Chart, Profile
 from cds_service.cards import render_cards
 from cds_service.clinical.dates import Day
 from cds_service.clinical.model import Allergen, ArrangedContact, Cap, Ingredient, Line, Rank, SeverityTotal
 from cds_service.clinical.schedule import plan
-from cds_service.services import Engine, build_engine
 from cds_service.settings import load_settings
 from tests.rules.build import (
     RLS,

@@ -1,11 +1,13 @@
 """TSAT calculated from iron and TIBC, UIBC or transferrin of one specimen (R-06)."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cds_service.clinical.dates import Day
 from cds_service.clinical.derived_tsat import derive_tsat, is_one_specimen
@@ -293,3 +295,59 @@ def test_r_06_every_iron_result_of_a_specimen_gives_a_tsat_and_the_later_one_is_
     assert sorted(str(one.value.low) for one in derived(*parts) if one.value) == ["20", "30"]
     assert shown(tsat_of(*parts)) == "30"
     assert tsat_of(*parts).day == TODAY - timedelta(days=10)
+
+
+# ------------------------------------------------------------------------------------------ which capacity is paired
+
+DRAWN = st.sampled_from(
+    [day(9), day(10), day(11), Day(day(12).first, day(10).last)]
+    + [at(days, hour) for days in (9, 10, 11) for hour in (0, 8, 9, 20)]
+)
+KINDS = st.sampled_from(["tibc", "uibc", "transferrin"])
+
+
+@st.composite
+def capacities(draw: st.DrawFn) -> list[Result]:
+    made = []
+    for number, (kind, drawn) in enumerate(draw(st.lists(st.tuples(KINDS, DRAWN), max_size=7))):
+        reference = f"Observation/{kind}-{number}"
+        value = draw(st.sampled_from(["250", "300", "350"]))
+        is_readable = draw(st.booleans())
+        part = result(kind, value) if is_readable else rejected(kind)
+        made.append(replace(part, day=drawn, reference=reference))
+    return made
+
+
+def nearest_by_definition(drawn: Day, parts: list[Result]) -> Result | None:
+    """All of the specimen looked at: readable ones first, by kind, by distance, by the higher TSAT, by reference."""
+
+    def order(one: Result) -> tuple[bool, int, timedelta, Decimal, str]:
+        place = ("tibc", "uibc", "transferrin").index(one.analyte)
+        apart = timedelta(0)
+        if one.day and one.day.clock and drawn.clock:
+            mine, other = (datetime.combine(each.first, each.clock or time()) for each in (drawn, one.day))
+            apart = abs(mine - other)
+        low = one.value.low if one.value else None
+        return (one.value is None, place, apart, low or Decimal(0), one.reference)
+
+    return min((one for one in parts if is_one_specimen(drawn, one.day)), key=order, default=None)
+
+
+@given(drawn=DRAWN, parts=capacities())
+def test_r_06_r_13_of_all_capacities_of_a_specimen_the_best_is_paired(drawn: Day, parts: list[Result]) -> None:
+    expected = nearest_by_definition(drawn, parts)
+    made = derived(iron("60", day=drawn, reference="Observation/iron"), *parts)
+    assert [one.reference for one in made] == ([f"Observation/iron, {expected.reference}"] if expected else [])
+
+
+def test_r_06_a_day_with_thousands_of_draws_pairs_each_with_its_own() -> None:
+    """A monitor that files a result every few seconds: looking at all of them for each would take half a minute."""
+    draws = [Day(day(10).first, day(10).first, time(second // 3600, second // 60 % 60, second % 60)) for second in FEW]
+    irons = [iron("60", day=one, reference=f"Observation/i{place}") for place, one in enumerate(draws)]
+    mates = [tibc("300", day=one, reference=f"Observation/t{place}") for place, one in enumerate(draws)]
+    made = derived(*irons, *mates)
+    assert [one.reference for one in made] == [f"Observation/i{at}, Observation/t{at}" for at in range(len(draws))]
+    assert derive_tsat({"iron": tuple(irons), "tibc": tuple(mates)}, reported=[result("tsat", "20", days_ago=10)]) == []
+
+
+FEW = range(0, 86_400, 29)

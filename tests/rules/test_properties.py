@@ -6,6 +6,7 @@
 import copy
 import os
 import random
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -17,14 +18,15 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cds_service.clinical import codes
+from cds_service.clinical import codes, units
 from cds_service.clinical.case import Case
 from cds_service.clinical.decision import Decision, decide
-from cds_service.clinical.model import Cap, Conclusion, Phase, Verdict
+from cds_service.clinical.model import Cap, Conclusion, PatientFacts, Phase, Verdict
 from cds_service.clinical.rules import RULES
 from cds_service.clinical.schedule import plan
 from cds_service.fhir import iron_orders, reader
 from cds_service.fhir.wire import ReadContext
+from cds_service.follow_up_trace import render_view_trace
 from tests.build_fixtures import (
     ICD10CM,
     KEY_TYPES,
@@ -45,6 +47,7 @@ from tests.build_fixtures import (
 from tests.build_fixtures import (
     given as infusion,
 )
+from tests.rules.opened import cards, created, deleted, look, words
 
 Json = dict[str, Any]
 CHARTS = int(os.environ.get("CDS_TEST_CHARTS", "60"))
@@ -121,24 +124,33 @@ def index() -> codes.CodeIndex:
 
 
 def decisions(
-    chart: list[Json], ordered: tuple[Json, ...], hook: str = "order-select", as_of: date = REFERENCE
+    chart: list[Json],
+    ordered: tuple[Json, ...],
+    hook: str = "order-select",
+    as_of: date = REFERENCE,
+    windows: Mapping[str, int] = units.WINDOW_DAYS,
 ) -> list[Decision]:
     """The whole way from FHIR JSON to decisions, without HTTP."""
-    bundle = patient_bundle("anyone", {"chart": _named(chart)})
     context = ReadContext(index(), None, "anyone", as_of, frozenset())
-    data = {key: _entries(value) for key, value in prefetch(bundle).items()}
     session = tuple(
-        read
+        found
         for one in ordered
         if isinstance(
-            read := iron_orders.read_order(
+            found := iron_orders.read_order(
                 context, f"{one['resourceType']}/{one['id']}", msgspec.json.encode(one), None
             ),
             iron_orders.IronOrder,
         )
     )
-    facts = reader.read_facts(context, data, {})
+    facts = read(chart, as_of, windows)
     return [decide(RULES, Case(one, session, facts, as_of, hook)) for one in session]
+
+
+def read(chart: list[Json], as_of: date, windows: Mapping[str, int]) -> PatientFacts:
+    context = ReadContext(index(), None, "anyone", as_of, frozenset())
+    bundle = patient_bundle("anyone", {"chart": _named(chart)})
+    data = {key: _entries(value) for key, value in prefetch(bundle).items()}
+    return reader.read_facts(context, data, {}, windows=windows)
 
 
 def _named(chart: list[Json]) -> list[Json]:
@@ -234,6 +246,44 @@ def test_r_54_unrelated_resources_change_nothing(
     assert [told(one) for one in decisions([*chart, *copy.deepcopy(unrelated)], ordered)] == [
         told(one) for one in decisions(chart, ordered)
     ]
+
+
+ANALYTES = (("ferritin", 48), ("tsat", 46), ("iron", 130), ("tibc", 260), ("hemoglobin", 6.9), ("crp", 40))
+old_results = st.lists(
+    st.one_of(
+        st.builds(
+            lambda kind, days: lab(*kind, days),
+            st.sampled_from((*ANALYTES, ("phosphate", 1.8), ("weight", 45))),
+            st.integers(80, 700),
+        ),
+        st.builds(lambda mg, days: infusion("fcm", mg, days), st.sampled_from((500, 1000)), st.integers(0, 360)),
+    ),
+    max_size=12,
+)
+
+
+@charts_of_this_run
+@given(charts, old_results, orders, hooks)
+def test_r_08_what_is_drawn_before_the_window_of_its_key_decides_nothing(
+    chart: list[Json], old: list[Json], ordered: tuple[Json, ...], hook: str
+) -> None:
+    """So that it need not be read: with and without the windows everything that is said is the same."""
+    long = [*chart, *copy.deepcopy(old)]
+    every = decisions(long, ordered, hook, windows={})
+    assert [told(one) for one in decisions(long, ordered, hook)] == [told(one) for one in every]
+
+
+@charts_of_this_run
+@given(charts, old_results)
+def test_r_50c_nor_does_it_decide_anything_when_the_chart_is_opened(chart: list[Json], old: list[Json]) -> None:
+    long = [*chart, *copy.deepcopy(old)]
+    seen = []
+    for windows in (units.WINDOW_DAYS, {}):
+        facts = read(long, REFERENCE, windows)
+        shown = cards(facts, as_of=REFERENCE)
+        trace = render_view_trace(look(facts, as_of=REFERENCE))
+        seen.append((words(shown), created(shown), deleted(shown), trace))
+    assert seen[0] == seen[1]
 
 
 @charts_of_this_run

@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from flask import Flask
 from jwt.algorithms import get_default_algorithms
 
-from cds_service import services, store
+from cds_service import assembly, services
 from cds_service.app import create_app
 from cds_service.settings import Settings, load_settings
+from cds_service.store import migrating
 from tests.leaks import remember
 from tests.spec.rim import CALL, reply
 
@@ -124,7 +125,7 @@ def _empty_store() -> bytes:
     """Migrating takes longer than most tests."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "store.sqlite3"
-        store.migrate(f"sqlite:///{file}")
+        migrating.migrate(f"sqlite:///{file}")
         return file.read_bytes()
 
 
@@ -151,6 +152,6 @@ def open_protected(
     if not (folder / "clients.toml").exists():
         registry(folder)
     if answer is not None:
-        monkeypatch.setattr(services, "build_engine", lambda _: fake_engine())
+        monkeypatch.setattr(assembly, "build_engine", lambda _: fake_engine())
         monkeypatch.setattr(services, "answer", answer)
     return create_app(protected_settings(folder, **values), clock=lambda: NOW)

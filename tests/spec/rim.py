@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from cds_service import services
+from cds_service import assembly, services
 from cds_service.app import create_app
 from cds_service.card_parts import Profile
 from cds_service.discovery import Service
@@ -45,7 +45,7 @@ def reply(cards: list[Json] | None = None, extension: Json | None = None) -> Any
 def fake_engine(offered: tuple[Service, ...] = SERVICES) -> Any:
     """As much of an Engine as the rim reads."""
     stamp = SimpleNamespace(version="0.0", digest="0")
-    demo_client = services.Client("demo", Profile(), "us", None)
+    demo_client = assembly.Client("demo", Profile(), "us", None)
     return SimpleNamespace(
         services=offered,
         canonical="http://localhost",
@@ -65,7 +65,7 @@ def open_rim(
     for name in [one for one in os.environ if one.startswith("CDS_") and not one.startswith("CDS_TEST_")]:
         monkeypatch.delenv(name)
     engine = fake_engine(offered)
-    monkeypatch.setattr(services, "build_engine", lambda _: engine)
+    monkeypatch.setattr(assembly, "build_engine", lambda _: engine)
     monkeypatch.setattr(services, "answer", answer)
     return create_app(load_settings(**settings)).test_client()
 

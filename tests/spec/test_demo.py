@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from cds_service import services
+from cds_service import assembly
 from cds_service.app import create_app
 from cds_service.demo.fixtures import read_situations
 from cds_service.demo.server import TYPES
@@ -282,7 +282,7 @@ def test_the_data_of_the_server_follow_the_calendar(open_demo: Open) -> None:
 
 
 def observations_by_key(client: FlaskClient, name: str) -> Iterator[tuple[str, list[Json]]]:
-    templates = prefetch_templates(services.build_engine(load_settings()).index, "ServiceRequest")
+    templates = prefetch_templates(assembly.build_engine(load_settings()).index, "ServiceRequest")
     for key, template in templates.items():
         query = template.replace("{{context.patientId}}", name)
         found = client.get(f"/demo/fhir/{query}").get_json()
@@ -305,5 +305,5 @@ def test_the_local_severity_code_follows_the_canonical_of_the_site(open_demo: Op
     system = "https://iron.example/fhir/CodeSystem/rls-severity"
     found = client.get(f"/demo/fhir/Observation?patient=responder-relapsed&code={system}|irls-total").get_json()
     assert found["total"] == 3
-    engine = services.build_engine(load_settings(canonical="https://iron.example"))
+    engine = assembly.build_engine(load_settings(canonical="https://iron.example"))
     assert engine.index.concepts(system, "irls-total") == {"rls-severity"}

@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from cds_service import store
+from cds_service.store import migrating
 from tests.replies import ADDRESSES, SITUATIONS, open_service, read_request, reply_path
 from tests.spec.rim import Json, strictly
 
@@ -75,7 +75,7 @@ FOLDER = TemporaryDirectory(prefix="described-")  # schemathesis wants the docum
 
 def open_described() -> Flask:
     url = f"sqlite:///{FOLDER.name}/store.sqlite3"
-    store.migrate(url)
+    migrating.migrate(url)
     return open_service(database_url=url).application
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from cds_service import services
+from cds_service import assembly, services
 from cds_service.app import create_app
 from cds_service.card_parts import TOPIC_DISPLAY
 from cds_service.clinical.follow_up.view import Topic
@@ -219,7 +219,7 @@ def test_r_50c_a_total_to_be_filled_in_is_offered_once(is_there: bool) -> None:
         waiting = {"resourceType": "Observation", "id": "total", "status": "registered"}
         named = {**waiting, "identifier": [{"system": course["system"], "value": value}]}
         request["prefetch"]["rls_severity"]["entry"].append({"resource": named})
-    engine = services.build_engine(load_settings(timezone="UTC"))
+    engine = assembly.build_engine(load_settings(timezone="UTC"))
     service = next(one for one in engine.services if one.hook == "patient-view")
     takes = replace(engine.demo_client, profile=replace(engine.demo_client.profile, severity_observation=True))
     (card,) = services.answer(engine, service, parse_request(json.dumps(request).encode()), takes, REFERENCE).cards
@@ -233,7 +233,7 @@ def test_r_50c_a_total_to_be_filled_in_is_offered_once(is_there: bool) -> None:
 
 
 def test_r_50c_what_stays_away_after_an_override_is_in_the_trace_and_in_the_reply() -> None:
-    engine = services.build_engine(load_settings(timezone="UTC"))
+    engine = assembly.build_engine(load_settings(timezone="UTC"))
     service = next(one for one in engine.services if one.hook == "patient-view")
     request = parse_request(json.dumps(opened()).encode())
     quiet = {"follow-up-due": REFERENCE - timedelta(days=3)}

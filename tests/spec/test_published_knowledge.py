@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from fhirpathpy import evaluate
 from flask.testing import FlaskClient
 
-from cds_service import knowledge_stamp, services
+from cds_service import assembly, knowledge_stamp, services
 from cds_service.app import create_app
 from cds_service.cli import main
 from cds_service.clinical import codes
@@ -216,7 +216,7 @@ def test_parameters_of_the_conditions_are_documented_with_their_units() -> None:
 @pytest.mark.parametrize("name", ["low-ferritin", "grey-zone", "high-tsat", "iron-replete", "no-iron-studies"])
 def test_every_canonical_on_a_card_resolves(client: FlaskClient, name: str) -> None:
     settings = load_settings(canonical="https://iron.example")
-    engine = services.build_engine(settings)
+    engine = assembly.build_engine(settings)
     request = parse_request((REQUESTS / "order_select" / f"{name}.json").read_bytes())
     reply = services.answer(engine, engine.services[0], request, engine.demo_client, TODAY)
     cards = json.loads(json.dumps(list(reply.cards), default=str))
@@ -253,7 +253,7 @@ def test_metadata_lists_what_is_read_and_searched(client: FlaskClient) -> None:
     ("query", "ids"),
     [
         (f"ValueSet?url={CANONICAL}/ValueSet/tsat", ["tsat"]),
-        (f"ValueSet?url={CANONICAL}/ValueSet/tsat|1.0.0", ["tsat"]),
+        (f"ValueSet?url={CANONICAL}/ValueSet/tsat|1.0.1", ["tsat"]),
         ("ValueSet?url=https://elsewhere.example/ValueSet/tsat", []),
         ("ValueSet?name=Hemoglobin", ["hemoglobin", "hemoglobin-bloodgas"]),
         ("ValueSet?name=hemoglobinb", ["hemoglobin-bloodgas"]),

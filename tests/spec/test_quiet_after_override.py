@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from cds_service import store
+from cds_service.store import migrating
 from tests.replies import ADDRESSES, REFERENCE, ask, open_service, read_request, topics, trace
 from tests.spec.protected import SECRET
 from tests.spec.rim import Json
@@ -23,7 +23,7 @@ CODED = {"reason": {"system": "https://ehr.example/reasons", "code": "patient-re
 @pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     with fresh_database(request.param, tmp_path) as url:
-        store.migrate(url)
+        migrating.migrate(url)
         yield url
 
 

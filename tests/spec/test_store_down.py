@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from cds_service import store
 from cds_service.app import create_app
 from cds_service.settings import load_settings
+from cds_service.store import migrating
 from tests.replies import ADDRESSES, ask, topics
 from tests.spec.protected import bearer, claims, open_protected, token
 from tests.spec.rim import CALL, order_select, post, problems, reply
@@ -28,7 +28,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        store.migrate(url)
+        migrating.migrate(url)
 
     def leave(self, app: Flask) -> None:
         if self.url.startswith("sqlite"):

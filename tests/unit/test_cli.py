@@ -18,7 +18,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from cds_service import cli, services
+from cds_service import assembly, cli, services
 from cds_service.errors import ConfigurationError, PreconditionFailed
 from tests.spec.rim import (
     CARD,
@@ -63,7 +63,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     for name in [one for one in os.environ if one.startswith("CDS_") and not one.startswith("CDS_TEST_")]:
         monkeypatch.delenv(name)
     engine = SimpleNamespace(services=SERVICES, demo_client=SimpleNamespace(name="demo"))
-    monkeypatch.setattr(services, "build_engine", lambda _: engine)
+    monkeypatch.setattr(assembly, "build_engine", lambda _: engine)
 
     def evaluate(body: Any, *options: str, answer: Callable[..., Any] = lambda *_: reply()) -> Result:
         monkeypatch.setattr(services, "answer", answer)
@@ -139,7 +139,7 @@ def test_a_set_up_that_cannot_be_used_is_exit_code_1(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        services,
+        assembly,
         "build_engine",
         raises(ConfigurationError("CDS_VALUESETS: iron.json is no ValueSet")),
     )

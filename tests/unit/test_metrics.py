@@ -87,6 +87,16 @@ def test_keys_are_counted_as_fetched_missing_and_failed(ehr: Ehr) -> None:
     assert found["cds_calls_total"]["", "order-select", "incomplete", "iv-iron-rls", "412"] == 1
 
 
+def test_a_drug_that_the_server_does_not_know_is_counted_as_a_failure(ehr: Ehr) -> None:
+    client = open_service(fhir_bases=(ehr.base,), fhir_seconds=15)
+    call = make_call(ehr)
+    drug = call["context"]["draftOrders"]["entry"][0]["resource"]
+    del drug["medicationCodeableConcept"]
+    drug["medicationReference"] = {"reference": "Medication/gone"}
+    assert post(client, call, ADDRESSES["order-select"]).status_code == 412
+    assert samples(client.application)["cds_fhir_failures_total"] == {("not-found",): 1}
+
+
 @pytest.mark.parametrize(
     ("answer", "outcome", "status"),
     [

@@ -8,10 +8,13 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http.client import HTTPConnection
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from gunicorn.http.body import LengthReader
+from gunicorn.http.unreader import SocketUnreader
 
 from cds_service import sockets
 from cds_service.server import Worker, server_options
@@ -120,6 +123,82 @@ def test_a_header_with_an_underscore_changes_nothing(served: Served, name: str) 
 
 def test_headers_of_a_proxy_are_believed_from_nowhere() -> None:
     assert server_options(load_settings())["forwarded_allow_ips"] == ""
+
+
+# --- a body in one piece
+
+
+LONGER = json.dumps({"hook": "no-such-hook", "hookInstance": "", "context": {}, "padding": "x" * 300_000}).encode()
+PLACES = {
+    "all at once": (),
+    "after a byte": (1,),
+    "inside the head": (200, 201),
+    "at the server's first read": (8192,),
+    "in three parts": (100_000, 200_000),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", PLACES)
+def test_a_body_is_whole_however_the_network_cuts_it(served: Served, place: str) -> None:
+    """Two requests sent without waiting for the first answer: the second starts where the first ends."""
+    path = "/cds-services/iv-iron-rls"
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {served.token(path)}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(LONGER)}\r\n\r\n"
+    )
+    both = head.encode() + LONGER + LAST
+    with connect(served) as client:
+        for start, end in pairwise((0, *PLACES[place], len(both))):
+            client.sendall(both[start:end])
+            time.sleep(0.05)
+        answers = b""
+        while part := client.recv(65_536):
+            answers += part
+    assert [one[:3] for one in answers.split(b"HTTP/1.1 ")[1:]] == [b"400", b"200"]
+    assert b"hook: must be one of" in answers
+
+
+class Cut:
+    """A socket that a signal interrupts: less arrives than was asked for."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces = list(pieces)
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        assert flags in (0, socket.MSG_WAITALL)
+        piece = self.pieces.pop(0) if self.pieces else b""
+        assert len(piece) <= size
+        return piece
+
+
+@pytest.mark.parametrize(
+    ("held", "pieces", "expected", "left", "failed"),
+    [
+        (b"", (b"abcdef",), b"abcdef", b"", False),
+        (b"abc", (b"def",), b"abcdef", b"", False),
+        (b"abcdef", (), b"abcdef", b"", False),
+        (b"abcdefNEXT", (), b"abcdef", b"NEXT", False),
+        (b"a", (b"bc", b"def"), b"abcdef", b"", False),
+        (b"abc", (b"d",), b"abcd", b"", True),
+    ],
+    ids=["from the socket", "half read ahead", "all read ahead", "beyond its end", "interrupted", "client gone"],
+)
+def test_a_body_ends_where_its_length_says(
+    held: bytes, pieces: tuple[bytes, ...], expected: bytes, left: bytes, failed: bool
+) -> None:
+    sock = Cut(*pieces)
+    unreader = SocketUnreader(sock)
+    unreader.unread(held)
+    body = sockets.WholeBody(LengthReader(unreader, 6), sock)  # type: ignore[arg-type]
+    assert (body.read(6), unreader.take_buffered(), body.failed) == (expected, left, failed)
+    assert body.read(6) == b""
+
+
+def test_a_body_read_in_parts_is_read_as_gunicorn_does() -> None:
+    sock = Cut(b"abcdefNEXT"[:6])
+    body = sockets.WholeBody(LengthReader(SocketUnreader(sock), 6), sock)  # type: ignore[arg-type]
+    assert (body.read(2), body.read(10), body.read(10)) == (b"ab", b"cdef", b"")
 
 
 # --- the rules of time, by hand

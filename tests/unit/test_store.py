@@ -17,7 +17,17 @@ from click.testing import CliRunner
 
 from cds_service import cli, store
 from cds_service.errors import ConfigurationError
-from cds_service.store import CallRow, CardRow, FeedbackRow, Store, StoreDown, SuggestionRow, recorder, worker
+from cds_service.store import (
+    CallRow,
+    CardRow,
+    FeedbackRow,
+    Store,
+    StoreDown,
+    SuggestionRow,
+    migrating,
+    recorder,
+    worker,
+)
 from cds_service.store.clearing import MARGIN
 from cds_service.store.recorder import Recorder
 from tests.spec.protected import clear_environment
@@ -44,7 +54,7 @@ def reports() -> list[tuple[str, str, int]]:
 
 @pytest.fixture
 def open_store(url: str, reports: list[tuple[str, str, int]]) -> Iterator[Open]:
-    store.migrate(url)
+    migrating.migrate(url)
     opened: list[Store] = []
 
     def open_one(queue_size: int = 100) -> Store:
@@ -62,13 +72,13 @@ def rows(kept: Store, table: sa.Table) -> list[dict[str, Any]]:
 
 
 def test_migrating_twice_is_migrating_once(url: str) -> None:
-    assert store.migrate(url) == store.migrate(url)
+    assert migrating.migrate(url) == migrating.migrate(url)
     engine = store.open_database(url)
     assert store.is_migrated(engine)
 
 
 def test_migrations_make_the_tables_that_the_code_uses(url: str) -> None:
-    store.migrate(url)
+    migrating.migrate(url)
     engine = store.open_database(url)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), store.metadata) == []
@@ -82,7 +92,7 @@ def test_a_database_without_tables_is_told_apart(url: str, tmp_path: Path) -> No
 
 
 def test_a_new_sqlite_file_is_for_its_owner_alone(tmp_path: Path) -> None:
-    store.migrate(f"sqlite:///{tmp_path / 'new.sqlite3'}")
+    migrating.migrate(f"sqlite:///{tmp_path / 'new.sqlite3'}")
     kept = Store(store.open_database(f"sqlite:///{tmp_path / 'new.sqlite3'}"), 10, lambda *_: None, lambda: 0.0)
     kept.claim_token("iss", "jti", 5)
     modes = {file.name: file.stat().st_mode & 0o077 for file in tmp_path.iterdir()}

@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 from playwright.sync_api import Locator, Page, Response, expect
 from sqlalchemy import create_engine, text
 
-from cds_service import store
 from cds_service.app import create_app
 from cds_service.settings import load_settings
+from cds_service.store import migrating
 from tests.web.smart_ehr import listen, read_noon
 
 Json = dict[str, Any]
@@ -46,7 +46,7 @@ class Demo:
 def open_playground(folder: Path) -> Iterator[Demo]:
     """Fixed to the reference date, so that the replies are those of the fixtures."""
     url = f"sqlite:///{folder}/playground.sqlite3"
-    store.migrate(url)
+    migrating.migrate(url)
     with listen() as (address, late):
         port = int(address.rpartition(":")[2])
         settings = load_settings(

@@ -260,10 +260,10 @@ def test_a_refused_request_still_shows_what_its_prefetch_holds(client: FlaskClie
 def test_a_pasted_request_is_not_recorded_and_its_words_are_not_logged(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from cds_service import store
+    from cds_service.store import migrating
 
     url = f"sqlite:///{tmp_path}/store.sqlite3"
-    store.migrate(url)
+    migrating.migrate(url)
     client = open_service(database_url=url, log_level="debug")
     secret = b"synthetic-name-that-must-not-be-kept"
     body = request_path("fcm-allergy").read_bytes().replace(b"fcm-allergy", secret)

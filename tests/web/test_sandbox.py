@@ -11,9 +11,9 @@ from flask import Flask, Response, send_from_directory
 from jwt.algorithms import ECAlgorithm
 from playwright.sync_api import Page, expect
 
-from cds_service import store
 from cds_service.app import create_app
 from cds_service.settings import load_settings
+from cds_service.store import migrating
 from tests.spec.protected import jwk, protected_settings, signing_key
 from tests.web.smart_browser import needs_chromium, watch
 from tests.web.smart_ehr import NOON, listen, open_demo, read_noon
@@ -58,7 +58,7 @@ def open_service(mode: str, folder: Path, address: str, sandbox: str) -> Flask:
     """Demo mode takes anyone; in protected mode the Sandbox is a registered client with its key and origin."""
     database = f"sqlite:///{folder}/store.sqlite3"
     if mode == "demo":
-        store.migrate(database)
+        migrating.migrate(database)
         settings = load_settings(public_url=address, timezone="UTC", database_url=database, log_level="error")
         return create_app(settings, clock=read_noon)
     (folder / "clients.toml").write_text(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cds_service.assembly import Engine, build_engine
 from cds_service.clinical.case import Case
 from cds_service.clinical.courses import SESSIONAL_MOST_MG
 from cds_service.clinical.follow_up.course import open_chart
@@ -30,7 +31,6 @@ from cds_service.clinical.units import SEVERITY_RANGE
 from cds_service.clinical.zones import FERRITIN_ZONES, TSAT_ZONES
 from cds_service.errors import OtherRefusal
 from cds_service.fhir.wire import ReadContext
-from cds_service.services import Engine, build_engine
 from cds_service.settings import load_settings
 from cds_service.story import (
     KEYS,

@@ -44,10 +44,17 @@ def find_deficits(case: Case, course: Course) -> tuple[tuple[str, ...], tuple[Us
     return tuple(found), tuple(used)
 
 
-def name_blackout(case: Case) -> tuple[str, ...]:
-    """R-09, R-48: a ferritin or TSAT drawn too soon after iron is named as what it is: not interpretable."""
+def name_blackout(case: Case, course: Course) -> tuple[str, ...]:
+    """R-09, R-48: a ferritin or TSAT drawn too soon after iron is named as what it is: not interpretable.
+
+    Since this course began: what an earlier one made uninterpretable is past.
+    """
     lines: list[str] = []
     for name, reading in (("Ferritin", case.ferritin), ("TSAT", case.tsat)):
-        found = [one for one in reading.set_aside if one.kind is SetAsideKind.BLACKOUT]
+        found = [
+            one
+            for one in reading.set_aside
+            if one.kind is SetAsideKind.BLACKOUT and one.result.day and one.result.day.last >= course.first_day
+        ]
         lines += [f"{name} {show_result(one.result)} {one.why}." for one in found]
     return tuple(lines[:2])

@@ -1,7 +1,7 @@
 """Every result of an analyte as a point in time: whether it could be read on its day, and what it counts for today."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -9,7 +9,7 @@ from decimal import Decimal
 from cds_service.clinical import zones
 from cds_service.clinical.case import Case
 from cds_service.clinical.dates import Day
-from cds_service.clinical.derived_tsat import derive_tsat, is_one_specimen
+from cds_service.clinical.derived_tsat import derive_tsat
 from cds_service.clinical.given_doses import plain
 from cds_service.clinical.interval import Interval
 from cds_service.clinical.model import Result, SeverityTotal
@@ -60,8 +60,7 @@ def plot_results(chart: Case, analyte: str) -> tuple[Point, ...]:
     results = list(chart.facts.results.get(analyte, ()))
     screened = screen_all(question, results)
     if analyte == "tsat":
-        derived = _not_reported(derive_tsat(chart.facts.results), screened.usable)
-        calculated = screen_all(question, derived)
+        calculated = screen_all(question, derive_tsat(chart.facts.results, screened.usable))
         screened = replace(
             screened,
             usable=screened.usable + calculated.usable,
@@ -81,11 +80,6 @@ _READINGS: dict[str, Callable[[Case], Reading]] = {
     "tsat": lambda chart: chart.tsat,
     "hemoglobin": lambda chart: chart.hemoglobin,
 }
-
-
-def _not_reported(derived: Iterable[Result], reported: Sequence[Result]) -> list[Result]:
-    """R-06: within one specimen a reported, usable TSAT wins over a calculated one."""
-    return [one for one in derived if not any(is_one_specimen(one.day, other.day) for other in reported)]
 
 
 # ------------------------------------------------------------------------------------ could it be read on its own day?
