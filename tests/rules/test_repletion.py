@@ -12,7 +12,7 @@ from cds_service.clinical.case import Case
 from cds_service.clinical.follow_up.course import Course, find_course, open_chart
 from cds_service.clinical.follow_up.repletion import find_deficits, find_latest_draw, is_drawn_since, name_blackout
 from cds_service.clinical.interval import Interval
-from cds_service.clinical.model import Result
+from cds_service.clinical.model import Ingredient, Result
 from tests.rules.build import TODAY, facts, ferritin, given, hemoglobin, rejected, tsat
 from tests.rules.chart import lying, span
 
@@ -107,7 +107,7 @@ def test_r_48_a_hemoglobin_that_cannot_be_read_is_no_deficit_beside_others() -> 
 )  # fmt: skip
 def test_r_09_what_was_drawn_too_soon_is_named(results: list[Result], expected: list[str]) -> None:
     case, course = charted(*results, days=10)
-    named = name_blackout(case)
+    named = name_blackout(case, course)
     assert len(named) == len(expected)
     for start, line in zip(expected, named, strict=True):
         assert line.startswith(start)
@@ -115,5 +115,23 @@ def test_r_09_what_was_drawn_too_soon_is_named(results: list[Result], expected: 
 
 
 def test_r_09_readable_results_are_not_named() -> None:
-    case, _ = charted(ferritin("90", days_ago=5), replace(tsat("30"), day=None))
-    assert name_blackout(case) == ()
+    case, course = charted(ferritin("90", days_ago=5), replace(tsat("30"), day=None))
+    assert name_blackout(case, course) == ()
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "is_named"),
+    [
+        row("R-09", "between the doses of this course", 15, True),
+        row("R-09", "on the day of its first dose", 20, True),
+        row("R-09", "after an earlier course, the day before this one", 21, False),
+        row("R-09", "after an earlier course", 60, False),
+    ],
+)
+def test_r_09_what_an_earlier_course_made_unreadable_is_past(days_ago: int, is_named: bool) -> None:
+    doses = (given(Ingredient.DERISOMALTOSE, days_ago=70), given(Ingredient.SUCROSE, "300", days_ago=45))
+    doses += (given(mg="500", days_ago=20), given(mg="500", days_ago=10))
+    case = open_chart(facts(ferritin("600", days_ago=days_ago), dose_records=doses), TODAY)
+    course = find_course(case)
+    assert course is not None
+    assert bool(name_blackout(case, course)) is is_named
