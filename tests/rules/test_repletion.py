@@ -129,8 +129,8 @@ def test_r_09_readable_results_are_not_named() -> None:
     ],
 )
 def test_r_09_what_an_earlier_course_made_unreadable_is_past(days_ago: int, is_named: bool) -> None:
-    doses = (given(Ingredient.DERISOMALTOSE, days_ago=70), given(Ingredient.SUCROSE, "300", days_ago=45))
-    doses += (given(mg="500", days_ago=20), given(mg="500", days_ago=10))
+    earlier = (given(Ingredient.DERISOMALTOSE, days_ago=70), given(Ingredient.SUCROSE, "300", days_ago=45))
+    doses = (*earlier, given(mg="500", days_ago=20), given(mg="500", days_ago=10))
     case = open_chart(facts(ferritin("600", days_ago=days_ago), dose_records=doses), TODAY)
     course = find_course(case)
     assert course is not None
