@@ -91,6 +91,7 @@ ANSWERS = [
     row("R-02 (text)", "provisional", case(facts(conditions=(replace(RLS, verification_status="provisional"),))),
         "history", "the only RLS entry is provisional"),
     row("R-03a", "no birth date", asked(birth=None), GAP, "no birth date on record"),
+    row("R-03a", "a year", asked(birth=Day(date(2008, 1, 1), date(2008, 12, 31))), GAP, "leaves open whether 18 is"),
     row("R-03", "deceased", asked(is_deceased=True), OUT, "the patient is recorded as deceased"),
     row("R-03", "a child", asked(birth=Day(date(2010, 1, 1), date(2010, 1, 1))), OUT, "younger than 18 years"),
     row("R-02", "no RLS", case(facts(conditions=())), OUT, "no active entry of RLS"),
