@@ -307,6 +307,7 @@ def test_r_41_interval_below_the_label_minimum(evaluated: IronOrder, record: Dos
 def test_r_41_the_interval_is_named(evaluated: IronOrder, record: DoseRecord, words: str) -> None:
     (text,) = texts("R-41 (interval)", asked(records=(record,), evaluated=evaluated))
     assert words in text
+    assert "the label has at least 7 days between doses of ferric carboxymaltose." in text
     assert "5 days apart, which is off-label" in text
 
 
