@@ -51,6 +51,9 @@ def diagnosis(name: str) -> Used:
 LOW, MIDDLE = seen("ferritin", "48 ng/mL", "ferritin-48"), seen("ferritin", "140 ng/mL", "ferritin-140")
 TSAT_17 = seen("TSAT", "17 %", "tsat-17")
 SEPSIS, INFECTED, LIVER = (condition(name) for name in ("systemic-infection", "active-infection", "liver-disease"))
+ASTHMA, ESRD = condition("asthma"), condition("esrd")
+OWN = allergy(Allergen.INGREDIENT, Ingredient.FCM)
+ANAPHYLAXIS = allergy(Allergen.INGREDIENT, Ingredient.SUCROSE, has_reaction=True, has_anaphylaxis=True)
 PLANNED = case(facts(ferritin("48"), tsat("17")), order(Ingredient.FCM, "500", planned=(day(-85),)))
 PENDING = ferritin("90", days_ago=2, status="preliminary")
 SEVERE = SeverityTotal(Decimal(24), day(3), "Observation/irls")
@@ -88,6 +91,15 @@ ANSWERS = [
     row("R-25", "low TSAT", asked(ferritin("140"), tsat("17")), STRONG, "ferritin 140 ng/mL and TSAT 17 %"),
     row("R-23", "grey", asked(ferritin("90"), tsat("25")), MAY, "ferritin 90 ng/mL and TSAT 25 %"),
     row("R-24", "replete", asked(ferritin("140"), tsat("25")), NOT, "ferritin 140 ng/mL and TSAT 25 %"),
+    row("R-18a", "own", asked(allergies=(OWN,)), STOP, "active allergy to the ordered iron or to parenteral iron as"),
+    row("R-18b", "severe", asked(allergies=(ANAPHYLAXIS,)), STOP, "severe reaction to iron"),
+    row("R-18c", "unnamed product", case(facts(allergies=(OWN,)), order(None)), STOP, "or no product named"),
+    row("R-18d", "plain iron", asked(allergies=(allergy(Allergen.PLAIN_IRON),)), Rank.IRON_ALLERGY, 'to "iron", not'),
+    row("R-21 (hypersensitivity)", "asthma", asked(conditions=(ASTHMA,)), Rank.INFLAMMATION, "allergic or immune"),
+    row("R-34 (MRI)", "ferumoxytol", case(facts(), order(Ingredient.FERUMOXYTOL)), Rank.PRODUCT, "is ferumoxytol"),
+    row("R-28a", "no TSAT", asked(ferritin("48"), conditions=(ESRD,)), GAP, "in dialysis, TSAT missing"),
+    row("R-28", "both low", asked(ferritin("48"), tsat("17"), conditions=(ESRD,)), MAY, "in dialysis, ferritin 48"),
+    row("R-28 (text)", "any product", asked(conditions=(ESRD,)), Rank.PRODUCT, "in dialysis"),
     row("R-02 (text)", "provisional", case(facts(conditions=(replace(RLS, verification_status="provisional"),))),
         "history", "the only RLS entry is provisional"),
     row("R-03a", "no birth date", asked(birth=None), GAP, "no birth date on record"),
@@ -135,10 +147,14 @@ USED = [
     row("R-19", "the entry", asked(conditions=(SEPSIS,)), [diagnosis("systemic-infection")]),
     row("R-19 (text)", "the entry", asked(conditions=(INFECTED,)), [diagnosis("active-infection")]),
     row("R-21 (liver)", "the entry", asked(conditions=(LIVER,)), [diagnosis("liver-disease")]),
+    row("R-28a", "the one that is there", asked(ferritin("48"), conditions=(ESRD,)), [LOW]),
+    row("R-28", "both, and why dialysis", asked(ferritin("48"), tsat("17"), conditions=(ESRD,)),
+        [LOW, TSAT_17, diagnosis("esrd")]),
+    row("R-21 (hypersensitivity)", "the entry", asked(conditions=(ASTHMA,)), [diagnosis("asthma")]),
     row("R-03a", "a year only", asked(birth=Day(date(2008, 1, 1), date(2008, 12, 31))),
         [Used("birth date", "2008", "Patient")]),
     row("R-03a", "no birth date", asked(birth=None), []),
-    row("R-18a", "the allergy", asked(allergies=(allergy(Allergen.INGREDIENT, Ingredient.FCM),)),
+    row("R-18a", "the allergy", asked(allergies=(OWN,)),
         [Used("allergy", "\u2063fcm\u2063", "AllergyIntolerance/1")]),
 ]  # fmt: skip
 
