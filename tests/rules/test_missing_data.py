@@ -161,6 +161,7 @@ def test_r_28a_decides_in_dialysis_instead_of_r_26(results: tuple[Result, ...]) 
 def test_r_26a_ferritin_alone_is_strong_with_a_warning_first() -> None:
     decision = decide(case(facts(ferritin("75"), HB)))
     assert decision.conclusion is Conclusion.INDICATED_STRONG
+    assert decision.verdicts[0][1].headline == "Guideline supports IV iron"
     assert decision.makes_warning
     first = decision.lines[0][1]
     assert first.rank is Rank.TSAT_MISSING

@@ -51,6 +51,7 @@ def diagnosis(name: str) -> Used:
 LOW, MIDDLE = seen("ferritin", "48 ng/mL", "ferritin-48"), seen("ferritin", "140 ng/mL", "ferritin-140")
 TSAT_17 = seen("TSAT", "17 %", "tsat-17")
 SEPSIS, INFECTED, LIVER = (condition(name) for name in ("systemic-infection", "active-infection", "liver-disease"))
+HEDGED = replace(SEPSIS, is_hedged=True)
 ASTHMA, ESRD = condition("asthma"), condition("esrd")
 OWN = allergy(Allergen.INGREDIENT, Ingredient.FCM)
 ANAPHYLAXIS = allergy(Allergen.INGREDIENT, Ingredient.SUCROSE, has_reaction=True, has_anaphylaxis=True)
@@ -81,6 +82,7 @@ ANSWERS = [
     row("R-29c", "none", asked(), "next-step", "no hemoglobin in the data provided"),
     row("R-19", "systemic", asked(conditions=(SEPSIS,)), STOP, "a systemic infection is active"),
     row("R-19 (text)", "other", asked(conditions=(INFECTED,)), Rank.INFECTION_OVERLOAD, "not known to be systemic"),
+    row("R-19 (text)", "family", asked(conditions=(HEDGED,)), Rank.INFECTION_OVERLOAD, "negation, family or screening"),
     row("R-21 (liver)", "liver", asked(conditions=(LIVER,)), Rank.INFLAMMATION, "liver disease is active"),
     row("R-26b", "no TSAT", asked(ferritin("140")), GAP, "ferritin 140 ng/mL cannot decide without TSAT"),
     row("R-26c", "no ferritin", asked(tsat("17")), GAP, "TSAT 17 % cannot decide without ferritin"),
