@@ -148,6 +148,7 @@ USED = [
     row("R-29d", "hemoglobin", asked(hemoglobin("6.9")), [seen("hemoglobin", "6.9 g/dL", "hemoglobin-6.9")]),
     row("R-19", "the entry", asked(conditions=(SEPSIS,)), [diagnosis("systemic-infection")]),
     row("R-19 (text)", "the entry", asked(conditions=(INFECTED,)), [diagnosis("active-infection")]),
+    row("R-19 (text)", "the hedged entry", asked(conditions=(HEDGED,)), [diagnosis("systemic-infection")]),
     row("R-21 (liver)", "the entry", asked(conditions=(LIVER,)), [diagnosis("liver-disease")]),
     row("R-28a", "the one that is there", asked(ferritin("48"), conditions=(ESRD,)), [LOW]),
     row("R-28", "both, and why dialysis", asked(ferritin("48"), tsat("17"), conditions=(ESRD,)),
