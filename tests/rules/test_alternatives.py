@@ -1,6 +1,7 @@
 """R-30: oral iron by ferritin, what the chart says about it, and severe RLS as a point for the vein."""
 
 from dataclasses import replace
+from datetime import time
 from decimal import Decimal
 
 import pytest
@@ -167,7 +168,11 @@ def total(points: str, days_ago: int | None = 10, reference: str = "Observation/
         row("20 is not", (total("20"),), ""),
         row("no total: nothing is said", (), ""),
         row("a total of today counts", (total("30", 0),), "IRLS total 30 on 2026-03-10"),
-        row("one total supplied twice is one", (total("25", 5), total("25", 5)), "IRLS total 25 on 2026-03-05"),
+        row(
+            "one total supplied twice, once with its hour, is one",
+            (total("25", 5), replace(total("25", 5), day=replace(day(5), clock=time(9, 30)))),
+            "IRLS total 25 on 2026-03-05",
+        ),
         row("a total of 90 days counts", (total("30", 90),), "IRLS total 30"),
         row("a total of 91 days does not", (total("30", 91),), ""),
         row("an undated total does not", (total("30", None),), ""),
