@@ -11,10 +11,11 @@ from cds_service.clinical.model import (
     AllergyEntry,
     MedicationUse,
     PatientFacts,
+    Remark,
     Result,
     SeverityTotal,
 )
-from tests.rules.ask import texts
+from tests.rules.ask import ask, texts
 from tests.rules.build import RLS, allergy, case, condition, day, decide, facts, ferritin, order, tsat
 
 
@@ -208,3 +209,11 @@ def test_r_30_changes_no_class() -> None:
         case(low_ferritin(severity=(total("40"),), medications=(OWN_TABLETS,), allergies=(ORAL_INTOLERANCE,)))
     )
     assert plain.conclusion is with_all.conclusion
+
+
+def test_r_30_two_entries_that_say_the_same_are_told_once_and_both_traced() -> None:
+    first = condition("iron-malabsorption")
+    second = replace(first, reference="Condition/second")
+    answers = ask("R-30", case(low_ferritin(conditions=(RLS, first, second))))
+    (told_once,) = [one for one in answers if isinstance(one, Remark) and "may not be absorbed" in one.text]
+    assert [used.reference for used in told_once.used] == [first.reference, second.reference]
