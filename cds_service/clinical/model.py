@@ -425,6 +425,7 @@ class Remark:
     because: str
     offer_tests: tuple[str, ...] = ()  # R-29c
     speaks_for_iron: bool = False  # told only where the class supports IV iron, and no alternative to it
+    used: tuple[Used, ...] = ()
 
 
 Answer = NotApplicable | Verdict | Cap | Line | Remark

@@ -19,8 +19,8 @@ NO_TEST = "reached by no test"
 _SWITCH = "MUTANT_UNDER_TEST"  # mutmut's: the mutant that is on; "stats" notes which functions are called
 _MOST_MEMORY = 6 << 30  # bytes; a mutant may fill a list without end
 _SLOW = 0.1  # seconds; such tests run last
-# Left out: charts are random in the first, so that a kill could not be repeated; the others read texts of tests and the
-# source, which has every mutant in it here.
+# Left out: charts are random in the first, so that a kill could not be repeated; the others read source, not behavior:
+# that of the tests, and that of the rules, where every mutant is written.
 _IGNORED = tuple(f"tests/rules/test_{name}.py" for name in ("properties", "rule_coverage", "named_concepts"))
 
 

@@ -184,6 +184,48 @@ def test_r_18c_an_unnamed_product_is_asked_for() -> None:
     assert ferumoxytol is not None and "naming the product" not in ferumoxytol.say[1]
 
 
+@pytest.mark.parametrize(
+    ("rule_id", "ordered", "entry", "lead"),
+    [
+        row("R-18a", "own", "R-18a", FCM, iron(FCM), "Allergy that includes the ordered product, \u2063fcm\u2063: "),
+        row(
+            "R-18b",
+            "severe",
+            "R-18b",
+            FCM,
+            iron(SUCROSE, **ANAPHYLAXIS),
+            "Severe reaction to iron, so \u2063fcm\u2063 is no safe choice either: ",
+        ),
+        row(
+            "R-18c",
+            "ferumoxytol",
+            "R-18c",
+            FERUMOXYTOL,
+            iron(SUCROSE),
+            "Reaction to another iron, which counts for \u2063ferumoxytol\u2063: ",
+        ),
+        row(
+            "R-18c",
+            "product not named",
+            "R-18c",
+            None,
+            iron(SUCROSE),
+            "The product ordered is not named, and with ferumoxytol any reaction to iron by vein counts: ",
+        ),
+    ],
+)
+def test_r_18_the_first_sentence_says_what_the_entry_means_for_this_order(
+    rule_id: str, ordered: Ingredient | None, entry: AllergyEntry, lead: str
+) -> None:
+    found = verdict(rule_id, with_allergies(ordered, entry))
+    assert found is not None and found.say[0].startswith(f"{lead}\u2063{entry.name}\u2063 (")
+
+
+def test_r_18a_an_order_without_a_name_is_the_ordered_iron() -> None:
+    found = verdict("R-18a", case(facts(allergies=(iron(FCM),)), order(FCM, name="")))
+    assert found is not None and found.say[0].startswith("Allergy that includes the ordered product, the ordered iron:")
+
+
 def test_r_18_each_entry_is_named_by_one_part() -> None:
     entries = (iron(FERUMOXYTOL, **ANAPHYLAXIS), iron(SUCROSE, **ANAPHYLAXIS, name="Venofer"), plain(name="Iron"))
     decision = decide(with_allergies(FERUMOXYTOL, *entries))

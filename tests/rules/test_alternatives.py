@@ -1,6 +1,7 @@
 """R-30: oral iron by ferritin, what the chart says about it, and severe RLS as a point for the vein."""
 
 from dataclasses import replace
+from datetime import time
 from decimal import Decimal
 
 import pytest
@@ -10,10 +11,11 @@ from cds_service.clinical.model import (
     AllergyEntry,
     MedicationUse,
     PatientFacts,
+    Remark,
     Result,
     SeverityTotal,
 )
-from tests.rules.ask import texts
+from tests.rules.ask import ask, texts
 from tests.rules.build import RLS, allergy, case, condition, day, decide, facts, ferritin, order, tsat
 
 
@@ -130,6 +132,13 @@ def test_r_30_active_oral_iron_is_named(use: MedicationUse, is_said: bool) -> No
     assert ("on the medication list" in told(low_ferritin(medications=(use,)))) is is_said
 
 
+def test_r_30_oral_iron_is_named_with_its_start_if_that_is_known() -> None:
+    dated = texts("R-30", case(low_ferritin(medications=(OWN_TABLETS,))))[-1]
+    undated = texts("R-30", case(low_ferritin(medications=(replace(OWN_TABLETS, start=None),))))[-1]
+    assert dated.startswith("Oral iron is on the medication list since 2026-01-09: \u2063Ferrous sulfate 325 mg\u2063.")
+    assert undated.startswith("Oral iron is on the medication list: \u2063Ferrous sulfate 325 mg\u2063.")
+
+
 @pytest.mark.parametrize(
     ("concept", "is_said"),
     [
@@ -159,6 +168,12 @@ def total(points: str, days_ago: int | None = 10, reference: str = "Observation/
         row("21 is severe", (total("21"),), "IRLS total 21"),
         row("20 is not", (total("20"),), ""),
         row("no total: nothing is said", (), ""),
+        row("a total of today counts", (total("30", 0),), "IRLS total 30 on 2026-03-10"),
+        row(
+            "one total supplied twice, once with its hour, is one",
+            (total("25", 5), replace(total("25", 5), day=replace(day(5), clock=time(9, 30)))),
+            "IRLS total 25 on 2026-03-05",
+        ),
         row("a total of 90 days counts", (total("30", 90),), "IRLS total 30"),
         row("a total of 91 days does not", (total("30", 91),), ""),
         row("an undated total does not", (total("30", None),), ""),
@@ -194,3 +209,11 @@ def test_r_30_changes_no_class() -> None:
         case(low_ferritin(severity=(total("40"),), medications=(OWN_TABLETS,), allergies=(ORAL_INTOLERANCE,)))
     )
     assert plain.conclusion is with_all.conclusion
+
+
+def test_r_30_two_entries_that_say_the_same_are_told_once_and_both_traced() -> None:
+    first = condition("iron-malabsorption")
+    second = replace(first, reference="Condition/second")
+    answers = ask("R-30", case(low_ferritin(conditions=(RLS, first, second))))
+    (told_once,) = [one for one in answers if isinstance(one, Remark) and "may not be absorbed" in one.text]
+    assert [used.reference for used in told_once.used] == [first.reference, second.reference]

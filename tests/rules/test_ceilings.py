@@ -229,6 +229,27 @@ def test_r_32_eu_at_most_1000_mg_per_week(record: DoseRecord, label: str, is_ove
     assert bool(warnings(asked(FCM, "600", "72", label=label, dose_records=(record,)))) is is_over
 
 
+def test_r_32_eu_the_week_is_named_with_both_amounts() -> None:
+    (text,) = warnings(asked(FCM, "600", "72", label="eu", dose_records=(given(mg="500", days_ago=6),)))
+    assert text == (
+        "Ordered dose 600 mg and 500 mg given in the week before are together above 1000 mg per week (EU label)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("ingredient", "mg", "records"),
+    [
+        row("R-32", "EU nothing given in the week: the ceiling of one dose alone", FCM, "1001", ()),
+        row("R-32", "EU a dose not written", FCM, None, (given(mg="1000", days_ago=3),)),
+        row("R-32", "EU another product ordered", SUCROSE, "200", (given(mg="1000", days_ago=3),)),
+    ],
+)
+def test_r_32_eu_the_weekly_limit_is_for_carboxymaltose_beside_earlier_carboxymaltose(
+    ingredient: Ingredient, mg: str | None, records: tuple[DoseRecord, ...]
+) -> None:
+    assert not ask("R-32 (EU)", asked(ingredient, mg, "80", label="eu", dose_records=records))
+
+
 def test_r_32_eu_the_week_is_counted_to_the_planned_date() -> None:
     planned = order(FCM, "600", planned=(day(-1),))
     assert not warnings(case(facts(weight("72"), dose_records=(given(mg="500", days_ago=6),)), planned, label="eu"))

@@ -78,6 +78,11 @@ def test_3_1_a_lost_phosphate_is_named_where_it_decides(ingredient: Ingredient |
     assert bool(ask("3.1", the_case)) is is_named
 
 
+def test_3_1_another_lost_query_is_named_for_every_product() -> None:
+    (text,) = texts("3.1", case(facts(*LABS, unavailable={"weight": "failed"}), order(Ingredient.DERISOMALTOSE)))
+    assert text == "Not available: body weight (query failed)."
+
+
 def test_3_1_a_failed_allergy_query_is_a_warning_before_other_cautions() -> None:
     decision = decide(case(facts(*LABS[:2], hemoglobin("6"), unavailable={"allergies": "failed"})))
     assert decision.makes_warning
@@ -258,6 +263,40 @@ def test_r_12_a_late_draw_or_oral_iron_gives_one_caution_line(
     if isinstance(answer, Line):
         assert answer.rank is Rank.SPECIMEN
         assert not answer.makes_warning
+
+
+def test_r_12_says_when_each_was_drawn_and_what_that_means() -> None:
+    patient = facts(ferritin("40", day=at(time(12, 5))), tsat("15", day=at(time(16, 30))), medications=(TABLETS,))
+    (text,) = texts("R-12", case(patient))
+    assert text == (
+        "Drawn at noon or later: ferritin (12:05) and TSAT (16:30); a morning sample is preferred. This does not "
+        "invalidate ferritin. Oral iron was on the medication list at the draw: recent intake raises TSAT; a low TSAT "
+        "stays valid."
+    )
+
+
+@pytest.mark.parametrize(
+    ("clock", "medications", "said"),
+    [
+        row(
+            "R-12",
+            "late only",
+            time(12, 0),
+            (),
+            "Drawn at noon or later: TSAT (12:00); a morning sample is preferred. This does not invalidate ferritin.",
+        ),
+        row(
+            "R-12",
+            "oral iron only",
+            time(8, 0),
+            (TABLETS,),
+            "Oral iron was on the medication list at the draw: recent intake raises TSAT; a low TSAT stays valid.",
+        ),
+    ],
+)
+def test_r_12_names_only_what_was_not_ideal(clock: time, medications: tuple[MedicationUse, ...], said: str) -> None:
+    patient = facts(ferritin("40"), tsat("15", day=at(clock)), medications=medications)
+    assert texts("R-12", case(patient)) == [said]
 
 
 def test_r_12_an_unrecorded_fast_is_a_remark_beside_one_value() -> None:

@@ -212,6 +212,7 @@ PRODUCTS = [
     row("R-28", "carboxymaltose 201 mg", Ingredient.FCM, "201", (RLS, ESRD), True, True),
     row("R-28", "carboxymaltose without a dose", Ingredient.FCM, None, (RLS, ESRD), True, True),
     row("R-28", "carboxymaltose in peritoneal dialysis", Ingredient.FCM, "750", ON_PERITONEAL, True, False),
+    row("R-28", "gluconate above 200 mg", Ingredient.GLUCONATE, "250", (RLS, ESRD), True, False),
 ]
 
 
@@ -230,3 +231,29 @@ def test_r_28_line_on_the_product(
     assert ("above 200 mg" in text) == names_limit
     (line,) = ask("R-28 (text)", asked)
     assert isinstance(line, Line) and line.rank is Rank.PRODUCT and not line.makes_warning
+
+
+@pytest.mark.parametrize(
+    ("method", "names_limit"),
+    [
+        row("R-28", "peritoneal dialysis by procedure", "peritoneal-dialysis", False),
+        row("R-28", "hemodialysis by procedure", "hemodialysis", True),
+    ],
+)
+def test_r_28_the_limit_in_hemodialysis_follows_the_procedure_too(method: str, names_limit: bool) -> None:
+    done = (procedure(5, "dialysis-procedure", method),)
+    (text,) = texts("R-28 (text)", chart(ordered=Ingredient.FCM, mg="750", conditions=(RLS,), procedures=done))
+    assert ("above 200 mg" in text) is names_limit
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "latest"),
+    [
+        row("R-28", "one procedure", (6,), "2026-03-04"),
+        row("R-28", "the latest of three", (6, 20, 34), "2026-03-04"),
+    ],
+)
+def test_r_28_the_latest_procedure_is_named(days_ago: tuple[int, ...], latest: str) -> None:
+    done = tuple(procedure(ago) for ago in days_ago)
+    found = verdict("R-28", chart(ferritin("150"), tsat("16"), conditions=(RLS,), procedures=done))
+    assert found is not None and found.say[0] == f"Dialysis on record: procedure of {latest}."

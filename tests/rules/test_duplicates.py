@@ -125,6 +125,27 @@ def test_r_04b_an_order_without_a_readable_dose_is_named_beside_the_sum(other: I
     assert "Together 1000 mg, and \u2063b\u2063 without a readable dose." in text
 
 
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        row("R-04b", "in the session", session(draft("a"), draft("b")), "\u2063b\u2063, 750 mg. Together 1500 mg."),
+        row("R-04b", "given twice", session(draft("a"), draft("b", administrations=2)), "\u2063b\u2063, 2 x 750 mg."),
+        row(
+            "R-04b", "signed", session(draft("a"), chart=(signed("s"),)), "750 mg (signed 2026-02-28, no administration"
+        ),
+        row(
+            "R-04b",
+            "signed without a date",
+            session(draft("a"), chart=(signed("s", days_ago=None),)),
+            "750 mg (signed, undated, no administration",
+        ),
+    ],
+)
+def test_r_04b_the_other_order_is_named_with_amount_and_signing(one: Case, words: str) -> None:
+    (text,) = duplicates(one)
+    assert words in text
+
+
 def test_r_04b_without_dates_the_line_asks_for_them() -> None:
     (text,) = duplicates(session(draft("a"), draft("b")))
     assert "date of each" in text
@@ -258,6 +279,12 @@ def test_r_04b_orders_with_dates_that_fit_are_one_planned_course(
 def test_r_04b_a_planned_course_says_how_much_and_when() -> None:
     (text,) = planned(session(draft("a", **on(1)), draft("b", **on(8))))
     assert text == "One planned course: 2 doses planned, 1500 mg in all (2026-03-11, 2026-03-18)."
+
+
+def test_r_04b_a_planned_course_counts_doses_per_kg_by_weight() -> None:
+    per_kg = OrderDose(mg_per_kg=Decimal(10))
+    (text,) = planned(session(draft("a", dose=per_kg, **on(1)), draft("b", "500", **on(8)), kg="60"))
+    assert "2 doses planned, 1100 mg in all (" in text
 
 
 def test_r_04b_a_planned_course_with_a_dose_not_written() -> None:

@@ -72,6 +72,11 @@ def test_r_21_three_active_drug_allergies_raise_the_risk(allergies: tuple[Allerg
     assert [f"{max(len(allergies), 3)} active drug allergies" in text for text in found] == [True] * expected
 
 
+def test_r_21_many_drug_allergies_are_a_reason_of_their_own() -> None:
+    (text,) = texts(RAISED, chart(allergies=(A, B, C)))
+    assert text == "Raised risk of a hypersensitivity reaction: 3 active drug allergies. Consider closer observation."
+
+
 def test_r_21_all_reasons_share_one_line_and_two_allergies_are_not_named() -> None:
     (text,) = texts(RAISED, chart(condition("asthma", name="Asthma"), condition("lupus", name="SLE"), allergies=(A, B)))
     assert "Asthma" in text and "SLE" in text and "drug allergies" not in text

@@ -121,6 +121,7 @@ EFFECTS = [
     row("ferritin 100, TSAT 19.9: capped", "100", "19.9", STRONG, MAY, FUNCTION),
     row("ferritin 299.9, TSAT 19.9: capped", "299.9", "19.9", STRONG, MAY, FUNCTION),
     row("ferritin 300, TSAT 19.9: ceiling as before", "300", "19.9", NOT, NOT, ""),
+    row("ferritin 300, TSAT 28: nothing to add", "300", "28", NOT, NOT, ""),
     row("ferritin 75.1, TSAT 20: stays", "75.1", "20", MAY, MAY, FALSE),
     row("ferritin 100, TSAT 20: stays", "100", "20", MAY, MAY, FALSE),
     row("ferritin 100.1, TSAT 20: stays", "100.1", "20", NOT, NOT, REPEAT),
@@ -140,6 +141,12 @@ def test_r_27_effect_by_ferritin_and_tsat(
     assert texts("R-27 (text)", calm) == []
     found = texts("R-27 (text)", inflamed)
     assert [words in text and "CRP 18 mg/L" in text for text in found] == [True] * bool(words)
+
+
+def test_r_27_a_disease_says_nothing_about_a_ferritin_that_is_missing() -> None:
+    asked = case(facts(tsat("25"), conditions=(RLS, condition("lupus"))))
+    assert asked.inflammation.is_present
+    assert ask("R-27 (text)", asked) == ()
 
 
 def test_r_27_the_cap_names_the_sign_and_only_where_it_applies() -> None:

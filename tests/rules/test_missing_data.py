@@ -161,6 +161,7 @@ def test_r_28a_decides_in_dialysis_instead_of_r_26(results: tuple[Result, ...]) 
 def test_r_26a_ferritin_alone_is_strong_with_a_warning_first() -> None:
     decision = decide(case(facts(ferritin("75"), HB)))
     assert decision.conclusion is Conclusion.INDICATED_STRONG
+    assert decision.verdicts[0][1].headline == "Guideline supports IV iron"
     assert decision.makes_warning
     first = decision.lines[0][1]
     assert first.rank is Rank.TSAT_MISSING
@@ -293,6 +294,46 @@ def test_r_26e_a_set_aside_tsat_that_points_to_45_is_repeated_first(
 )
 def test_r_26e_is_about_ferritin_that_would_decide_alone(iron: str, expected: str) -> None:
     assert decide(case(facts(ferritin(iron), HB, tsat("50", days_ago=120)))).verdicts[0][0].id == expected
+
+
+@pytest.mark.parametrize(
+    ("set_aside", "said"),
+    [
+        row(
+            "R-26e",
+            "a share is shown in percent",
+            tsat("50", days_ago=120, recorded="0.5 1"),
+            "points to 45 % or more: 50 % of",
+        ),
+        row(
+            "R-26e",
+            "a likely fraction is shown as the chart has it",
+            fraction("0.45", "45"),
+            "points to 45 % or more: \u20630.45 %\u2063 of",
+        ),
+    ],
+)
+def test_r_26e_shows_the_set_aside_value(set_aside: Result, said: str) -> None:
+    found = verdict("R-26e", case(facts(ferritin("60"), HB, set_aside)))
+    assert found is not None
+    assert said in found.say[0]
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "readable"),
+    [
+        row("R-41c", "within a course the repeat is dated day 28", 8, TODAY + timedelta(days=20)),
+        row("R-41c", "on day 28 it can be drawn", 28, None),
+    ],
+)
+def test_r_26e_within_a_course_the_repeat_waits(days_ago: int, readable: date | None) -> None:
+    """The results from before the course decide: ferritin alone, and a TSAT of 50 % that is too old."""
+    before = (ferritin("60", days_ago=days_ago + 5), tsat("50", days_ago=days_ago + 100))
+    patient = facts(*before, HB, dose_records=(given(Ingredient.FCM, "750", days_ago=days_ago),))
+    found = verdict("R-26e", case(patient, order(Ingredient.FCM, "750")))
+    assert found is not None
+    assert found.tests_not_before == readable
+    assert any("can be interpreted from" in sentence for sentence in found.say) is (readable is not None)
 
 
 def test_r_26e_blackout_results_never_count() -> None:

@@ -1,6 +1,6 @@
 """R-41, R-41c, R-41d, R-40e: the next dose of a course, decided on the results from before it."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -115,6 +115,22 @@ def test_r_41_the_card_says_so_when_a_result_of_day_28_decides() -> None:
     assert "results from before its first dose; newer, from day 28 on: ferritin of 2026-03-10." in remark.text
 
 
+def test_r_41_every_result_of_day_28_is_named() -> None:
+    records = (given(FCM, "750", days_ago=28),)
+    (text,) = texts("R-41", asked(*labs("48", "17", 40), *labs("180", "30", 0), records=records))
+    assert "newer, from day 28 on: ferritin of 2026-03-10 and TSAT of 2026-03-10." in text
+
+
+def test_r_41_a_sample_of_the_first_day_drawn_before_the_infusion_is_not_newer() -> None:
+    when = TODAY - timedelta(days=8)
+    drawn, infused = Day(when, when, time(8, 0)), Day(when, when, time(10, 0))
+    early = (ferritin("48", day=drawn), tsat("17", day=drawn))
+    running = asked(*early, records=(given(FCM, "750", day=infused),))
+    assert decide(running).conclusion is STRONG
+    (text,) = texts("R-41", running)
+    assert "decided on the results from before its first dose." in text
+
+
 @pytest.mark.parametrize(
     ("ingredient", "kilograms", "is_said"),
     [
@@ -158,7 +174,7 @@ def test_r_41_that_the_limit_is_reached_is_said() -> None:
     assert isinstance(line, Line)
     assert "limit of one course (1500 mg) is reached: 1000 mg given since 2026-03-02 and 750 mg ordered" in line.text
     (absent,) = texts("R-41", asked(records=(given(FCM, "1500", days_ago=8),), evaluated=order(FCM)))
-    assert "ordered" not in absent
+    assert "1500 mg given since 2026-03-02. The order counts as a repeat course." in absent
 
 
 @pytest.mark.parametrize(
@@ -189,6 +205,44 @@ def test_r_41a_an_order_above_the_course_limit_by_itself(
 ) -> None:
     found = texts("R-41", asked(evaluated=evaluated, conditions=conditions))
     assert any("above the limit of one course" in text for text in found) is is_said
+
+
+def per_kg(amount: str, administrations: int) -> IronOrder:
+    return order(FCM, dose=OrderDose(mg_per_kg=Decimal(amount)), administrations=administrations)
+
+
+@pytest.mark.parametrize(
+    ("evaluated", "kilograms", "words"),
+    [
+        row("R-41a", "1200 mg at 40 kg", order(FCM, "600", administrations=2), "40", ""),
+        row(
+            "R-41a",
+            "1202 mg at 40 kg",
+            order(FCM, "601", administrations=2),
+            "40",
+            "amounts to 1202 mg, above the limit of one course (1200 mg)",
+        ),
+        row("R-41a", "1400 mg without a weight", order(FCM, "700", administrations=2), None, ""),
+        row("R-41a", "12 mg/kg twice at 60 kg", per_kg("12", 2), "60", ""),
+        row(
+            "R-41a",
+            "13 mg/kg twice at 60 kg",
+            per_kg("13", 2),
+            "60",
+            "amounts to 1560 mg, above the limit of one course (1500 mg)",
+        ),
+        row("R-41a", "13 mg/kg twice without a weight", per_kg("13", 2), None, ""),
+    ],
+)
+def test_r_41a_the_course_limit_of_a_new_order_follows_the_weight(
+    evaluated: IronOrder, kilograms: str | None, words: str
+) -> None:
+    found = ask("R-41", asked(evaluated=evaluated, kilograms=kilograms))
+    assert bool(found) is bool(words)
+    for line in found:
+        assert isinstance(line, Line)
+        assert (line.rank, line.makes_warning) == (Rank.INTERVAL_PHOSPHATE, False)
+        assert words in line.text
 
 
 # ----------------------------------------------------------------------------------------------- R-41: the interval
@@ -253,6 +307,7 @@ def test_r_41_interval_below_the_label_minimum(evaluated: IronOrder, record: Dos
 def test_r_41_the_interval_is_named(evaluated: IronOrder, record: DoseRecord, words: str) -> None:
     (text,) = texts("R-41 (interval)", asked(records=(record,), evaluated=evaluated))
     assert words in text
+    assert "the label has at least 7 days between doses of ferric carboxymaltose." in text
     assert "5 days apart, which is off-label" in text
 
 

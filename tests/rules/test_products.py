@@ -9,6 +9,7 @@ from cds_service.clinical.case import Case
 from cds_service.clinical.model import (
     Cap,
     Conclusion,
+    ConditionEntry,
     DoseRecord,
     Ingredient,
     IronOrder,
@@ -65,6 +66,26 @@ def test_r_31_the_cap_says_why(ingredient: Ingredient | None, words: str) -> Non
     (cap,) = ask("R-31", case(facts(), order(ingredient)))
     assert isinstance(cap, Cap)
     assert words in " ".join(cap.say)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "said"),
+    [
+        row("R-31", "in dialysis", (DIALYSIS,), "The product is not named."),
+        row(
+            "R-31",
+            "not in dialysis",
+            (),
+            "The product is not named, so the strong recommendation for ferric carboxymaltose does not apply.",
+        ),
+    ],
+)
+def test_r_31_an_unnamed_product_has_no_strong_recommendation_outside_dialysis(
+    conditions: tuple[ConditionEntry, ...], said: str
+) -> None:
+    (cap,) = ask("R-31", case(facts(conditions=conditions), order(None)))
+    assert isinstance(cap, Cap)
+    assert cap.say == (said,)
 
 
 def test_r_31_a_product_never_raises_a_class() -> None:
@@ -209,6 +230,23 @@ def test_r_37_the_course_counts_not_one_dose() -> None:
     assert not low_dose("500", records=(given(mg="500", days_ago=8),))
     assert low_dose("500", records=(given(mg="500", days_ago=100),))
     assert low_dose("500", records=(given(DEXTRAN, mg="500", days_ago=8),))
+
+
+def test_r_37_an_order_after_a_full_course_counts_by_itself() -> None:
+    """R-41a: the dose that passes the limit opens a new course."""
+    assert "the planned course is 500 mg" in low_dose("500", records=(given(mg="1500", days_ago=8),))
+
+
+@pytest.mark.parametrize(
+    ("per_kg", "words"),
+    [
+        row("R-37", "13.4 mg/kg at 60 kg", "13.4", "the planned course is 804 mg, below 90 % of 900 mg"),
+        row("R-37", "13.5 mg/kg at 60 kg is 90 %", "13.5", ""),
+    ],
+)
+def test_r_37_a_dose_per_kg_is_counted_by_weight(per_kg: str, words: str) -> None:
+    text = low_dose(None, "60", dose=OrderDose(mg_per_kg=Decimal(per_kg)))
+    assert (words in text) if words else not text
 
 
 def test_r_37_an_amount_that_is_not_known_makes_no_low_dose() -> None:

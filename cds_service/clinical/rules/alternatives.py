@@ -9,6 +9,7 @@ from cds_service.clinical.model import (
     Allergen,
     AllergyEntry,
     Answer,
+    ConditionEntry,
     MedicationUse,
     NotApplicable,
     Phase,
@@ -55,25 +56,30 @@ def is_all_iron_stopped(case: Case) -> bool:
 
 def _evaluate_oral(case: Case) -> tuple[Answer, ...]:
     if case.ferritin.is_in(FERRITIN_LOW) and not is_all_iron_stopped(case):
-        return (Remark(SECTION, ORAL_IRON, "ferritin 75 ng/mL or less"), *_on_record(case))
+        used = (case.ferritin.used,)
+        return (Remark(SECTION, ORAL_IRON, "ferritin 75 ng/mL or less", used=used), *_on_record(case))
     if case.ferritin.is_in(FERRITIN_GREY) and not is_all_iron_stopped(case):
-        return (Remark(SECTION, ORAL_NOT_ADVISED, "ferritin above 75 up to 100 ng/mL"),)
+        used = (case.ferritin.used,)
+        return (Remark(SECTION, ORAL_NOT_ADVISED, "ferritin above 75 up to 100 ng/mL", used=used),)
     return _NO_ADVICE
 
 
 def _on_record(case: Case) -> tuple[Remark, ...]:
     """What the chart says about oral iron in this patient; silent where it says nothing (3.1)."""
     facts = case.facts
-    found = [
-        *(_about_allergy(entry) for entry in facts.allergies if _is_about_oral_iron(entry)),
-        *(_about_use(use) for use in facts.medications if "oral-iron" in use.concepts and use.is_active),
+    found: list[tuple[str, AllergyEntry | MedicationUse | ConditionEntry]] = [
+        *((_about_allergy(entry), entry) for entry in facts.allergies if _is_about_oral_iron(entry)),
+        *((_about_use(use), use) for use in facts.medications if "oral-iron" in use.concepts and use.is_active),
         *(
-            f"{quote(entry.name)} is on record: oral iron may not be absorbed, which favors the vein."
+            (f"{quote(entry.name)} is on record: oral iron may not be absorbed, which favors the vein.", entry)
             for entry in facts.conditions
             if NOT_ABSORBED & entry.concepts and entry.is_active and entry.counts
         ),
     ]
-    return tuple(Remark(SECTION, text, "on record about oral iron") for text in dict.fromkeys(found))
+    said: dict[str, list[Used]] = {}  # what several entries say is told once
+    for text, entry in found:
+        said.setdefault(text, []).append(Used("on record", quote(entry.name), entry.reference))
+    return tuple(Remark(SECTION, text, "on record about oral iron", used=tuple(used)) for text, used in said.items())
 
 
 def _is_about_oral_iron(entry: AllergyEntry) -> bool:
@@ -119,7 +125,7 @@ def _evaluate_severity(case: Case) -> tuple[Answer, ...]:
         f"let you postpone raising RLS drugs{listed}."
     )
     used = (Used("IRLS total", str(latest.total), latest.reference, str(latest.day)),)
-    return (Remark(SECTION, text, f"{used[0].name} {latest.total} is 21 or more", speaks_for_iron=True),)
+    return (Remark(SECTION, text, f"IRLS total {latest.total} is 21 or more", speaks_for_iron=True, used=used),)
 
 
 def _is_rls_drug(use: MedicationUse) -> bool:

@@ -8,7 +8,7 @@ from cds_service.clinical.citations import DESIGN
 from cds_service.clinical.codes import EMPTY_OR_SMALL
 from cds_service.clinical.doses import Relation
 from cds_service.clinical.model import Answer, Ingredient, Line, NotApplicable, Phase, Rank, Remark
-from cds_service.clinical.reading import NAMES, Reading, show_day, show_result
+from cds_service.clinical.reading import NAMES, Reading, show_day, show_result, use_result
 from cds_service.clinical.results import LAB_DAYS
 from cds_service.clinical.rules import specimen
 
@@ -104,6 +104,7 @@ def _evaluate_pending(case: Case) -> tuple[Answer, ...]:
             "next-step",
             f"A {NAMES[result.analyte]} of {show_day(result.day)} is pending (preliminary {show_result(result)}).",
             f"preliminary {NAMES[result.analyte]} newer than the one used",
+            used=(use_result(result),),
         )
         for result in pending
     )
@@ -135,7 +136,8 @@ def _conflict(reading: Reading) -> Line:
         f"Two {name} results fall in different decision ranges: {reading.shown} ({reading.day}), which was used, and "
         f"{shown}. Consider which one describes the patient."
     )
-    return Line(Rank.CONFLICT, text, f"conflicting {name} results", used=(reading.used,))
+    used = (reading.used, *((use_result(other),) if other else ()))
+    return Line(Rank.CONFLICT, text, f"conflicting {name} results", used=used)
 
 
 def _evaluate_far_apart(case: Case) -> tuple[Answer, ...]:

@@ -90,7 +90,8 @@ def _planned_course(case: Case, mates: Sequence[IronOrder]) -> Remark:
         for when in sorted(when for order in together for when in doses.upcoming_dates(order, case.as_of))
     )
     text = f"One planned course: {count} doses planned, {total} mg in all{unknown}{before} ({dates})."
-    return Remark("product", text, "orders of one product with dates that keep the label interval")
+    used = tuple(Used("iron order", _amount(case, order), order.reference) for order in together)
+    return Remark("product", text, "orders of one product with dates that keep the label interval", used=used)
 
 
 RULES: tuple[Rule, ...] = (

@@ -135,7 +135,7 @@ def _evaluate_ceiling(case: Case) -> tuple[Answer, ...]:
     if not case.ferritin.stops_in(CEILING.ferritin):
         return _BELOW_CEILING
     used = case.ferritin.used
-    because = f"ferritin {used.shown} is {CEILING.ferritin.words()} ng/mL"
+    because = f"ferritin {used.shown} is above the range studied ({CEILING.ferritin.words()} ng/mL)"
     return (Verdict(CEILING.conclusion, because, CEILING.headline, CEILING.say, (used,), certainty=CEILING.certainty),)
 
 

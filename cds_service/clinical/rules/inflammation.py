@@ -50,7 +50,8 @@ def _evaluate_effect(case: Case) -> tuple[Answer, ...]:
         return _NO_SIGN
     if case.ferritin.is_in(FERRITIN_LOW):
         text = f"low despite signs of inflammation: {_signs(case)}"
-        return (Remark("ferritin", text, "ferritin 75 ng/mL or less with signs of inflammation"),)
+        used = (case.ferritin.used, *case.inflammation.used)
+        return (Remark("ferritin", text, "ferritin 75 ng/mL or less with signs of inflammation", used=used),)
     meaning = _find_meaning(case)
     if not meaning:
         return _NO_EFFECT

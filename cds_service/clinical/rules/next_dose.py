@@ -111,7 +111,8 @@ def _running_course(case: Case, earlier: EarlierIron) -> Remark:
         f"This is the next dose of the course begun on {earlier.first_day} ({given} given{limit}): it is decided on "
         f"the results from before its first dose{_newer_results(case, earlier)}.{_limit_needs_weight(case)}"
     )
-    return Remark("history", text, "same product within 28 days, within the course limit")
+    used = tuple(_use(dose) for dose in earlier.course)
+    return Remark("history", text, "same product within 28 days, within the course limit", used=used)
 
 
 def _newer_results(case: Case, earlier: EarlierIron) -> str:
@@ -160,7 +161,8 @@ def _evaluate_no_results(case: Case) -> tuple[Answer, ...]:
         f"No usable {' or '.join(missing)} from before the course begun on {earlier.first_day}; a new one cannot be "
         f"interpreted before {readable}."
     )
-    return (Remark("next-step", text, "no usable results from before the course"),)
+    used = tuple(_use(dose) for dose in earlier.course)
+    return (Remark("next-step", text, "no usable results from before the course", used=used),)
 
 
 _COURSE_INPUTS = ("order", "earlier_iron", "weight")

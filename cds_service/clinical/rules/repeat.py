@@ -137,7 +137,7 @@ def _evaluate_floor(case: Case) -> tuple[Answer, ...]:
     is_open = record.response in (Response.RESPONDER, Response.UNDOCUMENTED)
     if is_open and case.ferritin.is_in(FERRITIN_MIDDLE):
         because = "response to the last course, or the return of symptoms, is not documented"
-        return (Remark("next-step", WHAT_IS_NEEDED, because),)
+        return (Remark("next-step", WHAT_IS_NEEDED, because, used=(case.ferritin.used, case.tsat.used)),)
     return _NO_FLOOR
 
 

@@ -110,7 +110,8 @@ def _evaluate_unconfirmed(case: Case) -> tuple[Answer, ...]:
         return _CONFIRMED
     entry = entries[0]
     text = f"The diagnosis of RLS is unconfirmed ({entry.verification_status}): {quote(entry.name)}."
-    return (Remark("history", text, f"the only RLS entry is {entry.verification_status}"),)
+    used = tuple(Used("RLS", quote(one.name), one.reference) for one in entries)
+    return (Remark("history", text, f"the only RLS entry is {entry.verification_status}", used=used),)
 
 
 # ------------------------------------------------------------------------------------------------------ age

@@ -27,7 +27,8 @@ def _evaluate_draw(case: Case) -> tuple[Answer, ...]:
     late = [reading for reading in used if _is_after_noon(reading)]
     oral = [reading for reading in used if _had_oral_iron(case.facts.medications, reading)]
     if not late and not oral:
-        return (Remark(used[-1].analyte, NOT_RECORDED, "draw conditions are not recorded"),)
+        read = tuple(one.used for one in used)
+        return (Remark(used[-1].analyte, NOT_RECORDED, "draw conditions are not recorded", used=read),)
     text = " ".join(part for part in (_say_late(late), _say_oral(oral, case.tsat)) if part)
     return (Line(Rank.SPECIMEN, text, "drawn after noon or on oral iron", used=tuple(one.used for one in used)),)
 
@@ -90,7 +91,7 @@ def _evaluate_assay(case: Case) -> tuple[Answer, ...]:
     if not is_roche and any(word in analyzer for word in OTHER_MAKERS):
         return _OTHER_ASSAY
     known = f"analyzer {quote(analyzer)}" if is_roche else "analyzer not known"
-    return (Remark("ferritin", f"{ASSAY_REMARK} ({known})", known),)
+    return (Remark("ferritin", f"{ASSAY_REMARK} ({known})", known, used=(case.ferritin.used,)),)
 
 
 _STUDIES = ("ferritin", "tsat")
