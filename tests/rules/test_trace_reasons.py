@@ -344,7 +344,10 @@ REASONS = [
         case(facts(ferritin("150"), tsat("25"), dose_records=(given(days_ago=100),))),
         "next-step",
         "response to the last course, or the return of symptoms, is not documented",
-        [],
+        [
+            "ferritin: 150 ng/mL | Observation/ferritin-150-10 | 2026-02-28",
+            "TSAT: 25 % | Observation/tsat-25-10 | 2026-02-28",
+        ],
     ),
     row(
         "R-40d",
@@ -403,8 +406,7 @@ def test_an_answer_names_its_reason_and_the_values_it_rests_on(
     (answer,) = ask(rule_id, asked)
     assert isinstance(answer, Verdict | Cap | Line | Remark)
     assert (heading(answer), answer.because) == (headed, because)
-    shown = [] if isinstance(answer, Remark) else answer.used
-    found = [f"{one.name}: {one.shown} | {one.reference} | {one.day}" for one in shown]
+    found = [f"{one.name}: {one.shown} | {one.reference} | {one.day}" for one in answer.used]
     assert [words.replace("\u2063", "") for words in found] == used
     said = answer.say if isinstance(answer, Verdict | Cap) else (answer.text,)
     assert said and all(sentence.endswith(".") for sentence in said)
