@@ -9,7 +9,7 @@ from cds_service.clinical.courses import (
     place_order,
     trace_course,
 )
-from cds_service.clinical.given_doses import Dose, describe, name_product, plain, read_doses, undated
+from cds_service.clinical.given_doses import Dose, describe, name_product, plain, read_doses, undated, use_dose
 from cds_service.clinical.order_dose import (
     Ceiling,
     dose_ceiling,
@@ -65,6 +65,7 @@ __all__ = [
     "trace_course",
     "undated",
     "upcoming_dates",
+    "use_dose",
     "usual_dose_mg",
     "weight_kg",
 ]

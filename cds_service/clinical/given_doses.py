@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, time
 from decimal import Decimal
 
-from cds_service.clinical.model import DoseRecord, DoseSource, Ingredient
+from cds_service.clinical.model import DoseRecord, DoseSource, Ingredient, Used
 
 # R-40e: what an administration says wins; among other records the one that comes nearer to having seen the infusion.
 _STRONGEST_FIRST = (DoseSource.ADMINISTRATION, DoseSource.PROCEDURE, DoseSource.STATEMENT, DoseSource.ORDER)
@@ -50,6 +50,11 @@ class Dose:
 def name_product(ingredient: Ingredient | None) -> str:
     """The product inside a sentence."""
     return _NAMES[ingredient] if ingredient else "IV iron (product not named)"
+
+
+def use_dose(dose: Dose) -> Used:
+    """For trace and card."""
+    return Used("IV iron given", describe(dose), ", ".join(dose.references), dose.day.isoformat())
 
 
 def describe(dose: Dose) -> str:

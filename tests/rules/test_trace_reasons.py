@@ -55,6 +55,7 @@ def woman(*stated: PregnancyEvidence, **changes: Any) -> Case:
 status = preg(PregnancySource.STATUS, pregnant=True)
 DOSE_40 = "latest IV iron: 1000 mg ferric carboxymaltose on 2026-01-29 | MedicationAdministration/fcm-40 | 2026-01-29"
 DOSE_100 = "latest IV iron: 1000 mg ferric carboxymaltose on 2025-11-30 | MedicationAdministration/fcm-100 | 2025-11-30"
+GIVEN_92 = "IV iron given: 1000 mg ferric carboxymaltose on 2025-12-08 | MedicationAdministration/fcm-92 | 2025-12-08"
 NO_FALL = "severity total 30 before the course, best total after it 29"
 REASONS = [
     row(
@@ -285,6 +286,7 @@ REASONS = [
         "INTERVAL_PHOSPHATE",
         "repeat course within three months, or a risk factor for low phosphate",
         [
+            GIVEN_92,
             "condition: Osteoporosis | Condition/osteoporosis | 2025-02-03",
             "phosphate: 3 mg/dL | Observation/phosphate-3-10 | 2026-02-28",
         ],
@@ -295,7 +297,7 @@ REASONS = [
         case(facts(dose_records=(given(days_ago=92),))),
         "INTERVAL_PHOSPHATE",
         "repeat course within three months, or a risk factor for low phosphate",
-        [],
+        [GIVEN_92],
     ),
     row(
         "R-40a",
@@ -314,6 +316,18 @@ REASONS = [
         [
             DOSE_40,
             "ferritin: 60 ng/mL | Observation/ferritin-60-10 | 2026-02-28",
+        ],
+    ),
+    row(
+        "R-40b",
+        "ferritin 150 with TSAT 15 on day 30",
+        case(facts(ferritin("150"), tsat("15"), dose_records=(given(days_ago=40),))),
+        "",
+        "persistent deficiency 40 days after IV iron",
+        [
+            DOSE_40,
+            "ferritin: 150 ng/mL | Observation/ferritin-150-10 | 2026-02-28",
+            "TSAT: 15 % | Observation/tsat-15-10 | 2026-02-28",
         ],
     ),
     row(

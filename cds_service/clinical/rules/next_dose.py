@@ -6,7 +6,7 @@ from decimal import Decimal
 from cds_service.clinical import courses, doses
 from cds_service.clinical.case import Case, Rule, Threshold
 from cds_service.clinical.citations import DESIGN, F1, F3, F4, F5
-from cds_service.clinical.doses import Dose, EarlierIron, Relation
+from cds_service.clinical.doses import EarlierIron, Relation
 from cds_service.clinical.model import (
     Answer,
     Conclusion,
@@ -15,7 +15,6 @@ from cds_service.clinical.model import (
     Phase,
     Rank,
     Remark,
-    Used,
     Verdict,
 )
 from cds_service.clinical.specimen_time import BLACKOUT_DAYS
@@ -48,13 +47,9 @@ def _evaluate_uncertain(case: Case) -> tuple[Answer, ...]:
                 f"Whether this order continues the running course or repeats it depends on an earlier dose: {asked}.",
                 "Consider completing the record of that dose (amount in mg, exact day).",
             ),
-            tuple(_use(dose) for dose in earlier.unclear),
+            tuple(doses.use_dose(dose) for dose in earlier.unclear),
         ),
     )
-
-
-def _use(dose: Dose) -> Used:
-    return Used("IV iron given", doses.describe(dose), ", ".join(dose.references), dose.day.isoformat())
 
 
 UNCERTAIN = Rule(
@@ -111,7 +106,7 @@ def _running_course(case: Case, earlier: EarlierIron) -> Remark:
         f"This is the next dose of the course begun on {earlier.first_day} ({given} given{limit}): it is decided on "
         f"the results from before its first dose{_newer_results(case, earlier)}.{_limit_needs_weight(case)}"
     )
-    used = tuple(_use(dose) for dose in earlier.course)
+    used = tuple(doses.use_dose(dose) for dose in earlier.course)
     return Remark("history", text, "same product within 28 days, within the course limit", used=used)
 
 
@@ -140,7 +135,10 @@ def _limit_reached(case: Case, earlier: EarlierIron) -> Line:
         f"{order}. The order counts as a repeat course."
     )
     return Line(
-        Rank.INTERVAL_PHOSPHATE, text, "course limit reached", used=tuple(_use(dose) for dose in earlier.course)
+        Rank.INTERVAL_PHOSPHATE,
+        text,
+        "course limit reached",
+        used=tuple(doses.use_dose(dose) for dose in earlier.course),
     )
 
 
@@ -161,7 +159,7 @@ def _evaluate_no_results(case: Case) -> tuple[Answer, ...]:
         f"No usable {' or '.join(missing)} from before the course begun on {earlier.first_day}; a new one cannot be "
         f"interpreted before {readable}."
     )
-    used = tuple(_use(dose) for dose in earlier.course)
+    used = tuple(doses.use_dose(dose) for dose in earlier.course)
     return (Remark("next-step", text, "no usable results from before the course", used=used),)
 
 

@@ -2,10 +2,10 @@
 
 from decimal import Decimal
 
-from cds_service.clinical import units
+from cds_service.clinical import doses, units
 from cds_service.clinical.case import Case, Rule, Threshold
 from cds_service.clinical.citations import DESIGN, E3, F1, P6
-from cds_service.clinical.doses import Relation
+from cds_service.clinical.doses import Dose, Relation
 from cds_service.clinical.model import (
     Answer,
     Conclusion,
@@ -177,7 +177,8 @@ def _evaluate_check(case: Case) -> tuple[Answer, ...]:
     if case.order.ingredient is not Ingredient.FCM:
         return _OTHER_PRODUCT
     risks = find_active(case.facts.conditions, RISKS)
-    repeat = _say_repeat(case)
+    latest = _find_repeated(case)
+    repeat = f"repeat course within three months, last dose {latest.day}" if latest else ""
     reasons = [*([repeat] if repeat else []), *([show_entries(risks)] if risks else [])]
     if not reasons:
         return _NO_RISK
@@ -186,6 +187,7 @@ def _evaluate_check(case: Case) -> tuple[Answer, ...]:
         "Another product is an option, with weaker evidence in RLS."
     )
     used = (
+        *((doses.use_dose(latest),) if latest else ()),
         *use_entries(risks),
         *((case.phosphate.used,) if case.phosphate.is_usable else ()),
     )
@@ -193,14 +195,13 @@ def _evaluate_check(case: Case) -> tuple[Answer, ...]:
     return (Line(Rank.INTERVAL_PHOSPHATE, text, because, used=used),)
 
 
-def _say_repeat(case: Case) -> str:
+def _find_repeated(case: Case) -> Dose | None:
     """The next dose of a running course is no repeat course. A dose of unnamed iron may have been this product."""
     if case.earlier_iron.relation is Relation.NEXT_DOSE:
-        return ""
-    days = [dose.day for dose in case.doses if dose.ingredient in (Ingredient.FCM, None)]
-    if not days or (case.as_of - max(days)).days > int(REPEAT_WITHIN.value):
-        return ""
-    return f"repeat course within three months, last dose {max(days)}"
+        return None
+    given = [dose for dose in case.doses if dose.ingredient in (Ingredient.FCM, None)]  # oldest first
+    is_recent = bool(given) and (case.as_of - given[-1].day).days <= int(REPEAT_WITHIN.value)
+    return given[-1] if is_recent else None
 
 
 def _say_latest(case: Case) -> str:

@@ -97,7 +97,8 @@ def _evaluate_persistent(case: Case) -> tuple[Answer, ...]:
         return _NOT_PERSISTENT
     because = f"persistent deficiency {case.earlier_iron.days} days after IV iron"
     say = "Iron deficiency persists after recent IV iron: consider looking for the loss of iron before repeating."
-    return (Cap(because, (say,), (*_used(case), case.ferritin.used)),)
+    results = (one.used for one in (case.ferritin, case.tsat) if one.is_usable)
+    return (Cap(because, (say,), (*_used(case), *results)),)
 
 
 # ------------------------------------------------------------------ R-40c, R-40d: 84 days or more, and what it brought
