@@ -101,6 +101,48 @@ def test_cut_is_what_both_hold(one: Interval, other: Interval, expected: Interva
 
 
 @pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        pytest.param(Interval.point(D(5)), Interval(D(5), D(5), True, True), id="R-10 a number"),
+        pytest.param(Interval.at_most(D(5)), Interval(None, D(5), False, True), id="R-10 <=5"),
+        pytest.param(Interval.below(D(5)), Interval(None, D(5), False, False), id="R-10 <5"),
+        pytest.param(Interval.at_least(D(5)), Interval(D(5), None, True, False), id="R-10 >=5"),
+        pytest.param(Interval.above(D(5)), Interval(D(5), None, False, False), id="R-10 >5"),
+        pytest.param(Interval(), Interval(None, None, False, False), id="R-10 any value"),
+        pytest.param(GREY, Interval(D(75), D(100), False, True), id="R-23 (75, 100]"),
+        pytest.param(MIDDLE, Interval(D(20), D(45), True, False), id="R-22 [20, 45)"),
+    ],
+)
+def test_an_end_without_bound_is_open_so_that_equal_intervals_are_equal(made: Interval, expected: Interval) -> None:
+    assert made == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        pytest.param(Interval.at_least(D(1)), Interval.at_least(D(2)), Interval.at_least(D(2)), id="R-10 later start"),
+        pytest.param(Interval.at_most(D(1)), Interval.at_most(D(2)), Interval.at_most(D(1)), id="R-10 earlier end"),
+        pytest.param(Interval.at_least(D(2)), Interval.at_least(D(2)), Interval.at_least(D(2)), id="R-10 same start"),
+        pytest.param(Interval.at_most(D(2)), Interval.at_most(D(2)), Interval.at_most(D(2)), id="R-10 same end"),
+        pytest.param(Interval.above(D(1)), Interval.at_least(D(2)), Interval.at_least(D(2)), id="R-10 closed start"),
+        pytest.param(Interval.at_least(D(1)), Interval.above(D(2)), Interval.above(D(2)), id="R-10 open start"),
+        pytest.param(Interval.below(D(3)), Interval.at_most(D(2)), Interval.at_most(D(2)), id="R-10 closed end"),
+        pytest.param(Interval.at_most(D(3)), Interval.below(D(2)), Interval.below(D(2)), id="R-10 open end"),
+        pytest.param(Interval.above(D(2)), Interval.at_most(D(2)), None, id="R-10 open start on a closed end"),
+        pytest.param(Interval.at_least(D(2)), Interval.below(D(2)), None, id="R-10 closed start on an open end"),
+        pytest.param(Interval.above(D(2)), Interval.below(D(2)), None, id="R-10 two open ends"),
+        pytest.param(Interval.at_least(D(3)), Interval.at_most(D(2)), None, id="R-10 apart"),
+        pytest.param(Interval(), Interval(), Interval(), id="R-10 everything"),
+    ],
+)
+def test_cut_takes_the_tighter_end_and_keeps_what_belongs_to_it(
+    one: Interval, other: Interval, expected: Interval | None
+) -> None:
+    assert one.cut(other) == expected
+    assert other.cut(one) == expected
+
+
+@pytest.mark.parametrize(
     ("interval", "text", "words"),
     [
         (GREY, "(75, 100]", "over 75 and up to 100"),
@@ -123,9 +165,11 @@ def test_scaling_moves_both_ends_and_keeps_what_belongs_to_them() -> None:
     assert GREY.scaled(D("2.247")) == Interval.between(D("168.525"), D("224.7"), low_closed=False, high_closed=True)
     assert Interval.at_most(D(75)).scaled(D(10)) == Interval.at_most(D(750))
     assert Interval.at_least(D(45)).scaled(D("0.01")) == Interval.at_least(D("0.45"))
+    assert MIDDLE.scaled(D(1)) == MIDDLE
+    assert Interval().scaled(D(2)) == Interval()
 
 
-@pytest.mark.parametrize("factor", ["0", "-1"])
+@pytest.mark.parametrize("factor", ["0", "-1", "-0.5"])
 def test_scaling_by_no_positive_factor_is_refused(factor: str) -> None:
     with pytest.raises(ValueError, match="positive factor"):
         GREY.scaled(D(factor))
