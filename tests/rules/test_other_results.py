@@ -8,7 +8,7 @@ from cds_service.clinical.model import Ingredient, Result
 from cds_service.clinical.reading import SetAsideKind
 from cds_service.clinical.results import read_crp, read_hemoglobin, read_phosphate
 from tests.rules.build import crp, day, ferritin, hemoglobin, phosphate, rejected
-from tests.rules.chart import at, chart, dose, ferritin_of, kinds, shown, span
+from tests.rules.chart import at, censored, chart, dose, ferritin_of, kinds, shown, span
 
 # ---------------------------------------- hemoglobin: blood gas
 
@@ -138,3 +138,68 @@ def test_r_08_the_latest_fcm_dose_decides() -> None:
     assert reading.why_missing == (
         "last phosphate 2026-02-08 was not drawn after the ferric carboxymaltose of 2026-02-18"
     )
+
+
+@pytest.mark.parametrize(
+    ("partial", "doses", "kind"),
+    [
+        pytest.param(span(40, 30), [], None, id="R-08a phosphate of some days in the window"),
+        pytest.param(span(91, 30), [], SetAsideKind.IMPRECISE, id="R-08a one day is stale"),
+        pytest.param(span(40, 30), [dose(41)], None, id="R-08a all days after FCM"),
+        pytest.param(span(40, 30), [dose(40)], SetAsideKind.IMPRECISE, id="R-08a one day is the day of FCM"),
+        pytest.param(span(40, 30), [dose(29)], SetAsideKind.SUPERSEDED, id="R-08a all days before FCM"),
+    ],
+)
+def test_r_08a_a_partial_date_of_a_phosphate(partial: Day, doses: list[Dose], kind: SetAsideKind | None) -> None:
+    reading = read_phosphate(chart(phosphate("2.2", day=partial), doses=doses))
+    assert kinds(reading) == ([] if kind is None else [kind])
+
+
+def test_r_08_a_stale_phosphate_from_before_fcm_is_called_stale() -> None:
+    reading = read_phosphate(chart(phosphate("2.2", days_ago=95), doses=[dose(20)]))
+    assert reading.why_missing == "last phosphate 2025-12-05 is 95 days old (limit 90)"
+
+
+# ---------------------------------------- never measured, or not obtained
+
+
+@pytest.mark.parametrize(
+    ("unavailable", "words"),
+    [
+        pytest.param({}, "no {} in the data provided", id="R-26 never measured"),
+        pytest.param({"crp": "failed", "phosphate": "failed"}, "{} results could not be obtained", id="3.1 failed"),
+    ],
+)
+def test_r_26_crp_and_phosphate_that_are_not_there_are_told_from_a_failed_query(
+    unavailable: dict[str, str], words: str
+) -> None:
+    made = chart(ferritin=ferritin_of(ferritin("80")), unavailable=unavailable)
+    assert read_crp(made).why_missing == words.format("CRP")
+    assert read_phosphate(made).why_missing == words.format("phosphate")
+
+
+def test_r_26_each_reading_goes_by_the_name_of_its_test() -> None:
+    beside = ferritin_of(ferritin("80"))
+    names = [read(chart(ferritin=beside)).used.name for read in (read_crp, read_phosphate, read_hemoglobin)] + [
+        read_crp(chart()).used.name,
+        beside.used.name,
+    ]
+    assert names == ["CRP", "phosphate", "hemoglobin", "CRP", "ferritin"]
+
+
+# ---------------------------------------- ferritin in dialysis
+
+
+@pytest.mark.parametrize(
+    ("is_in_dialysis", "is_usable"),
+    [
+        pytest.param(False, True, id="R-10 between 100 and 300 is one zone"),
+        pytest.param(True, False, id="R-28 in dialysis 200 is a limit too"),
+    ],
+)
+def test_r_28_a_ferritin_around_200_spans_a_limit_in_dialysis(is_in_dialysis: bool, is_usable: bool) -> None:
+    around = ferritin_of(censored("100", "250"), is_in_dialysis=is_in_dialysis)
+    assert around.is_usable is is_usable
+    two = ferritin_of(ferritin("150"), ferritin("250", days_ago=12), is_in_dialysis=is_in_dialysis)
+    assert shown(two) == "150"
+    assert (two.conflicting is None) is is_usable
