@@ -7,6 +7,7 @@ import pytest
 from cds_service.clinical.model import Allergen, Conclusion, Ingredient, Line, ProcedureEntry, Rank, Verdict
 from tests.rules.ask import ask, verdict
 from tests.rules.build import RLS, allergy, case, condition, day, decide, facts, ferritin, given, order, rejected, tsat
+from tests.rules.chart import at
 
 ESRD = condition("esrd", name="End stage renal disease")
 EARLIER, LATER = (ProcedureEntry(frozenset({"dialysis-procedure"}), day(ago), f"Procedure/{ago}") for ago in (20, 6))
@@ -92,3 +93,23 @@ def test_r_18d_a_problem_about_iron_is_named_in_the_trace() -> None:
     assert line.rank is Rank.IRON_ALLERGY
     assert line.because == "problem-list entry about a reaction to iron"
     assert [reference for _, _, reference, _ in used("R-18d", asked)] == ["Condition/iron-adverse-reaction"]
+
+
+@pytest.mark.parametrize(
+    ("ferritin_at", "tsat_at", "said"),
+    [
+        pytest.param((12, 0), (16, 30), "ferritin (12:00) and TSAT (16:30)", id="R-12 both late"),
+        pytest.param((8, 15), (16, 5), "TSAT (16:05)", id="R-12 TSAT late"),
+        pytest.param((13, 0), (11, 59), "ferritin (13:00)", id="R-12 ferritin late"),
+    ],
+)
+def test_r_12_the_line_names_what_was_drawn_late_and_when(
+    ferritin_at: tuple[int, int], tsat_at: tuple[int, int], said: str
+) -> None:
+    asked = case(facts(ferritin("40", day=at(10, *ferritin_at)), tsat("15", day=at(10, *tsat_at))))
+    (line,) = (one for one in ask("R-12", asked) if isinstance(one, Line))
+    assert line.text.startswith(f"Drawn at noon or later: {said}; a morning sample is preferred.")
+    assert [(name, day) for name, _, _, day in used("R-12", asked)] == [
+        ("ferritin", "2026-02-28"),
+        ("TSAT", "2026-02-28"),
+    ]
