@@ -92,7 +92,16 @@ def _with(result: Result, **changes: str) -> Result:
             "<7",
             id="R-13 unbounded below goes before a bound",
         ),
-        pytest.param([hemoglobin("12.9"), hemoglobin("12.6"), hemoglobin("12.8")], "12.6", id="R-13 the lowest"),
+        pytest.param(
+            [hemoglobin("12.9", reference="Observation/a"), hemoglobin("12.6", reference="Observation/b")],
+            "12.6",
+            id="R-13 the lowest, whatever its id",
+        ),
+        pytest.param(
+            [hemoglobin("7", reference="Observation/a"), lying(hemoglobin, Interval(None, Decimal(7)), reference="z")],
+            "<7",
+            id="R-13 unbounded below, whatever its id",
+        ),
     ],
 )
 def test_r_13_of_one_day_the_lowest_hemoglobin_is_used(results: list[Result], expected: str) -> None:
@@ -103,6 +112,16 @@ def test_r_13_of_one_day_the_lowest_hemoglobin_is_used(results: list[Result], ex
 @pytest.mark.parametrize(
     ("results", "expected"),
     [
+        pytest.param(
+            [ferritin("60", reference="Observation/a"), ferritin("70", reference="Observation/b")],
+            "70",
+            id="R-13 the highest ferritin, whatever its id",
+        ),
+        pytest.param(
+            [ferritin("70", reference="Observation/a"), ferritin("60", reference="Observation/b")],
+            "70",
+            id="R-13 the highest ferritin, ids the other way round",
+        ),
         pytest.param(
             [ferritin("60", days_ago=20), ferritin("70", day=span(40, 20))],
             "60",
