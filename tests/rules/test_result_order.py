@@ -13,6 +13,7 @@ from cds_service.clinical.model import Result
 from cds_service.clinical.reading import SetAside, SetAsideKind
 from cds_service.clinical.results import read_crp, read_hemoglobin
 from cds_service.clinical.selection import days_apart, is_newer, is_surely_newer, sort_newest_first
+from cds_service.clinical.wording import unquote
 from tests.rules.build import TODAY, crp, day, ferritin, hemoglobin, rejected
 from tests.rules.chart import at, chart, ferritin_of, kinds, lying, shown, span
 
@@ -265,3 +266,35 @@ def test_r_08a_the_reason_names_the_span() -> None:
     assert reading.set_aside[0].why == (
         "is dated 2026-01-29 to 2026-02-18 only, so it may be older or newer than another result"
     )
+
+
+# ----------------------------------------------------------------------------------- contradicted
+
+
+def test_r_13a_a_contradicted_result_says_by_what_and_since_when() -> None:
+    reading = ferritin_of(ferritin("60", days_ago=20), rejected("ferritin"))
+    (why,) = (one.why for one in reading.set_aside if one.kind is SetAsideKind.CONTRADICTED)
+    assert unquote(why) == ("is older than a result of 2026-03-05 that cannot be used (12 furlong: unit not known)")
+    assert reading.stopper == ferritin("60", days_ago=20)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        pytest.param(ferritin("70", days_ago=1, status="preliminary"), id="R-13a beside a newer one that is pending"),
+        pytest.param(ferritin("70", day=span(95, 1)), id="R-13a beside a newer one that is too vague"),
+    ],
+)
+def test_r_13a_the_reason_names_the_result_that_contradicts(beside: Result) -> None:
+    reading = ferritin_of(ferritin("60", days_ago=20), rejected("ferritin"), beside)
+    assert unquote(reading.why_missing) == (
+        "last ferritin 2026-03-05 cannot be used (12 furlong: unit not known)"
+        " and may contradict the 60 ng/mL of 2026-02-18"
+    )
+
+
+def test_r_13a_a_result_that_is_used_is_no_mere_stopper() -> None:
+    reading = ferritin_of(ferritin("60"))
+    assert (reading.chosen, reading.stopper, reading.contradicted_by) == (ferritin("60"), None, None)
+    nothing = ferritin_of(rejected("ferritin"))
+    assert (nothing.chosen, nothing.stopper, nothing.contradicted_by) == (None, None, None)
