@@ -22,6 +22,16 @@ FCM = Ingredient.FCM
         pytest.param(Ingredient.SUCROSE, "10", "mL", "200", id="R-04a sucrose 20 mg/mL"),
         pytest.param(Ingredient.GLUCONATE, "10", "mL", "125.0", id="R-04a gluconate 12.5 mg/mL"),
         pytest.param(FCM, "750", " MG ", "750", id="R-04a letter case and blanks do not matter"),
+        *(
+            pytest.param(FCM, "750", unit, "750", id=f"R-04a {unit}")
+            for unit in ("milligram", "milligrams", "Milligrams")
+        ),
+        *(pytest.param(FCM, "0.5", unit, "500.0", id=f"R-04a {unit}") for unit in ("gram", "grams", "G")),
+        *(
+            pytest.param(FCM, "10", unit, "500", id=f"R-04a {unit}")
+            for unit in ("milliliter", "millilitre", "milliliters", "millilitres", "ML")
+        ),
+        pytest.param(FCM, "0.001", "mg", "0.001", id="R-04a anything above zero"),
     ],
 )
 def test_r_04a_dose_in_mg(ingredient: Ingredient, value: str, unit: str, mg: str) -> None:
@@ -33,21 +43,24 @@ def test_r_04a_mg_per_kg_waits_for_the_weight() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ingredient", "value", "unit"),
+    ("ingredient", "value", "unit", "shown"),
     [
-        pytest.param(FCM, "2", "vial", id="R-04a vials are unreadable"),
-        pytest.param(FCM, "2", None, id="R-04a no unit is unreadable"),
-        pytest.param(None, "15", "mL", id="R-04a mL of an unnamed product is unreadable"),
-        pytest.param(FCM, "0", "mg", id="R-04a zero is no dose"),
-        pytest.param(FCM, "-750", "mg", id="R-04a a negative dose is unreadable"),
+        pytest.param(FCM, "2", "vial", "2 vial", id="R-04a vials are unreadable"),
+        pytest.param(FCM, "2", None, "2 without unit", id="R-04a no unit is unreadable"),
+        pytest.param(FCM, "2", "", "2 without unit", id="R-04a empty unit is unreadable"),
+        pytest.param(None, "15", "mL", "15 mL", id="R-04a mL of an unnamed product is unreadable"),
+        pytest.param(FCM, "0", "mg", "0 mg", id="R-04a zero is no dose"),
+        pytest.param(FCM, "-750", "mg", "-750 mg", id="R-04a a negative dose is unreadable"),
+        pytest.param(FCM, "0", "mg/kg", "0 mg/kg", id="R-04a zero per kilogram is no dose"),
+        pytest.param(FCM, "2", "mL/kg", "2 mL/kg", id="R-04a mL per kilogram is unreadable"),
+        pytest.param(FCM, "2", "kg", "2 kg", id="R-04a kilograms are unreadable"),
     ],
 )
 def test_r_04a_what_cannot_be_read_is_neither_absent_nor_a_dose(
-    ingredient: Ingredient | None, value: str, unit: str | None
+    ingredient: Ingredient | None, value: str, unit: str | None, shown: str
 ) -> None:
     dose = read_dose(ingredient, Decimal(value), unit)
-    assert dose.unreadable
-    assert dose.mg is None
+    assert dose == OrderDose(unreadable=shown)
     assert not dose.is_absent
 
 
