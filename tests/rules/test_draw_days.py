@@ -231,3 +231,38 @@ def test_r_41_a_partial_date_before_the_course_is_usable() -> None:
     for drawn, expected in ((span(40, 15), []), (span(40, 14), [K.IMPRECISE]), (span(110, 100), [K.IMPRECISE])):
         reading = ferritin_of(ferritin("60", day=drawn), doses=course, course=course, relation=Relation.NEXT_DOSE)
         assert kinds(reading) == expected
+
+
+@pytest.mark.parametrize(
+    ("hour", "kind"),
+    [
+        pytest.param(9, K.SUPERSEDED, id="R-41 specimen before an earlier dose by the clock"),
+        pytest.param(11, K.BLACKOUT, id="R-41 specimen after an earlier dose by the clock"),
+    ],
+)
+def test_r_41_the_clock_tells_before_a_course_too(hour: int, kind: SetAsideKind) -> None:
+    course = [dose(14)]
+    doses = [dose(30, ingredient=Ingredient.DEXTRAN, clock=at(30, 10).clock), *course]
+    reading = ferritin_of(ferritin("60", day=at(30, hour)), doses=doses, course=course, relation=Relation.NEXT_DOSE)
+    assert kinds(reading) == [kind]
+
+
+@pytest.mark.parametrize(
+    ("last", "kind"),
+    [
+        pytest.param(15, [K.SUPERSEDED], id="R-41 550 mg before the day of the first dose"),
+        pytest.param(14, [], id="R-41 a small dose on the day of the first dose is none before the course"),
+    ],
+)
+def test_r_41_small_doses_before_the_course_end_the_day_before_it(last: int, kind: list[SetAsideKind]) -> None:
+    course = [dose(14)]
+    small = [sucrose(18, "200"), sucrose(16, "200"), sucrose(last, "150")]
+    reading = ferritin_of(
+        ferritin("150", days_ago=20),
+        doses=course,
+        small=small,
+        course=course,
+        relation=Relation.NEXT_DOSE,
+        is_in_dialysis=True,
+    )
+    assert kinds(reading) == kind
