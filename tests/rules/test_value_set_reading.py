@@ -220,7 +220,7 @@ def test_only_what_is_not_there_yet_is_added(overlaid: Overlaid, include: Json, 
     found = overlaid("rls", include)
     assert [one.coding.code for one in added(found)] == codes
     if not codes:
-        assert found is read_shipped()["rls"]
+        assert found == read_shipped()["rls"]
 
 
 # ----------------------------------------------------------------------------------------------- how it is published
