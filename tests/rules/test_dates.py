@@ -1,6 +1,8 @@
 """Calendar dates of a chart: what each way of writing one means, and ages around a birthday (R-03, R-08a, R-47)."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from time import tzset
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -163,6 +165,38 @@ def test_r_08a_a_time_that_says_where_it_was_taken_keeps_its_day(
 )
 def test_a_period_means_all_its_days(start: str | None, end: str | None, expected: Day | None) -> None:
     assert read_period(start, end, None) == expected
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        pytest.param("2026-03-10T03:30:00Z", "2026-03-12T03:30:00Z", span("2026-03-09", "2026-03-11"), id="R-08a both"),
+        pytest.param("2026-03-10T03:30:00Z", "2026-03-12", span("2026-03-09", "2026-03-12"), id="R-08a its start"),
+        pytest.param("2026-03-10", "2026-03-12T03:30:00Z", span("2026-03-10", "2026-03-11"), id="R-08a its end"),
+        pytest.param("2026-03-10T03:30:00Z", None, exact(2026, 3, 9, 22, 30), id="R-08a a start alone"),
+        pytest.param(None, "2026-03-10T03:30:00Z", exact(2026, 3, 9, 22, 30), id="R-08a an end alone"),
+    ],
+)
+def test_r_08a_a_period_in_utc_is_moved_to_the_zone_of_the_site(
+    start: str | None, end: str | None, expected: Day
+) -> None:
+    assert read_period(start, end, CHICAGO) == expected
+
+
+@pytest.fixture
+def machine_in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        tzset()
+        yield
+    tzset()
+
+
+@pytest.mark.usefixtures("machine_in_tokyo")
+def test_r_08a_the_zone_of_the_machine_does_not_matter() -> None:
+    assert read_day("2026-03-10T03:30:07Z", CHICAGO) == exact(2026, 3, 9, 22, 30, 7)
+    assert read_day("2026-03-10T03:30:07", CHICAGO) == exact(2026, 3, 10, 3, 30, 7)
+    assert read_instant("2026-03-10T03:30:07") == datetime(2026, 3, 10, 3, 30, 7, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """In which order results stand, what breaks a tie, and how far apart partial dates are (R-08a, R-13, R-27)."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import permutations
 
@@ -10,7 +10,7 @@ import pytest
 from cds_service.clinical.dates import Day
 from cds_service.clinical.interval import Interval
 from cds_service.clinical.model import Result
-from cds_service.clinical.reading import SetAside, SetAsideKind
+from cds_service.clinical.reading import SetAside, SetAsideKind, show_day, use_result
 from cds_service.clinical.results import read_crp, read_hemoglobin
 from cds_service.clinical.selection import days_apart, is_newer, is_surely_newer, sort_newest_first
 from cds_service.clinical.wording import unquote
@@ -298,3 +298,23 @@ def test_r_13a_a_result_that_is_used_is_no_mere_stopper() -> None:
     assert (reading.chosen, reading.stopper, reading.contradicted_by) == (ferritin("60"), None, None)
     nothing = ferritin_of(rejected("ferritin"))
     assert (nothing.chosen, nothing.stopper, nothing.contradicted_by) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "shown_day"),
+    [
+        pytest.param(day(10), "2026-02-28", id="R-08a a date"),
+        pytest.param(span(36, 10), "2026-02-02 to 2026-02-28", id="R-08a some days"),
+        pytest.param(Day(date(2026, 2, 1), date(2026, 2, 28)), "2026-02", id="R-08a a month"),
+        pytest.param(None, "", id="R-08a undated"),
+    ],
+)
+def test_r_54_a_result_in_the_trace_carries_its_day_as_far_as_it_is_known(drawn: Day | None, shown_day: str) -> None:
+    used = use_result(ferritin("60", day=drawn))
+    assert (used.name, used.shown, used.reference, used.day) == (
+        "ferritin",
+        "60 ng/mL",
+        "Observation/ferritin-60-10",
+        shown_day,
+    )
+    assert show_day(drawn) == shown_day
