@@ -23,6 +23,7 @@ UNIT = "StructureDefinition/billing-unit"
 PREFERRED = "StructureDefinition/preferred-code"
 CATEGORY = "StructureDefinition/category-display"
 Overlaid = Callable[..., ValueSet]
+SHIPPED = read_shipped()
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def overlaid(tmp_path: Path) -> Overlaid:
     def add(set_id: str, *includes: Json, **changes: Any) -> ValueSet:
         resource = {"resourceType": "ValueSet", "id": set_id, "compose": {"include": list(includes)}, **changes}
         (tmp_path / "site.json").write_text(json.dumps(resource), encoding="utf-8")
-        return read_overlay(tmp_path, read_shipped())[set_id]
+        return read_overlay(tmp_path, SHIPPED)[set_id]
 
     return add
 
@@ -50,7 +51,7 @@ def unit(value: Any, code: str | None = "mg", url: str = UNIT) -> Json:
 
 
 def added(value_set: ValueSet) -> tuple[Member, ...]:
-    return value_set.members[len(read_shipped()[value_set.id].members) :]
+    return value_set.members[len(SHIPPED[value_set.id].members) :]
 
 
 # ----------------------------------------------------------------------------------------------- what is shipped
@@ -220,7 +221,7 @@ def test_only_what_is_not_there_yet_is_added(overlaid: Overlaid, include: Json, 
     found = overlaid("rls", include)
     assert [one.coding.code for one in added(found)] == codes
     if not codes:
-        assert found == read_shipped()["rls"]
+        assert found == SHIPPED["rls"]
 
 
 # ----------------------------------------------------------------------------------------------- how it is published
@@ -259,7 +260,7 @@ def test_only_what_is_not_there_yet_is_added(overlaid: Overlaid, include: Json, 
 def test_what_a_site_adds_is_published_after_what_is_shipped(
     overlaid: Overlaid, include: Json, published: Json
 ) -> None:
-    shipped = read_shipped()["rls"].resource
+    shipped = SHIPPED["rls"].resource
     found = overlaid("rls", include).resource
     assert found["compose"] == {"include": [*shipped["compose"]["include"], published]}
     assert {**found, "compose": None} == {**shipped, "compose": None}
@@ -317,15 +318,15 @@ def test_a_file_tells_the_set_it_adds_to(tmp_path: Path, changes: Json, set_id: 
     (tmp_path / "site.json").write_text(json.dumps(resource), encoding="utf-8")
     if set_id is None:
         with pytest.raises(ValueSetError, match=r"site\.json"):
-            read_overlay(tmp_path, read_shipped())
+            read_overlay(tmp_path, SHIPPED)
         return
-    merged = read_overlay(tmp_path, read_shipped())
-    assert [key for key, one in merged.items() if one != read_shipped()[key]] == [set_id]
+    merged = read_overlay(tmp_path, SHIPPED)
+    assert [key for key, one in merged.items() if one != SHIPPED[key]] == [set_id]
 
 
 def test_only_json_files_of_the_folder_are_read(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no value set", encoding="utf-8")
-    assert read_overlay(tmp_path, read_shipped()) == read_shipped()
+    assert read_overlay(tmp_path, SHIPPED) == SHIPPED
 
 
 @pytest.mark.parametrize(
