@@ -42,6 +42,13 @@ def sucrose(days_ago: int, mg: str = "100", hour: int | None = None) -> Dose:
             id="R-08a stale or not",
         ),
         pytest.param(
+            span(120, 20),
+            [],
+            K.IMPRECISE,
+            "is dated 2025-11-10 to 2026-02-18 only, too vague to tell whether it counts",
+            id="R-08a more days than the window has",
+        ),
+        pytest.param(
             span(60, 55),
             [dose(65)],
             K.BLACKOUT,
