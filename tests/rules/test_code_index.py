@@ -289,3 +289,33 @@ def test_a_system_is_read_in_its_spellings(written: str, system: str) -> None:
 )
 def test_a_code_is_read_in_the_spellings_of_its_system(system: str, written: str, code: str | None) -> None:
     assert read_code(system, written) == code
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        pytest.param("https://hospital.example/codesX", id="R-05 a site's system"),
+        pytest.param("http://hospital.example/X/", id="R-05 a site's system with a slash"),
+    ],
+)
+def test_only_slashes_are_taken_off_the_end_of_an_address(address: str) -> None:
+    assert read_system(address) == address.rstrip("/")
+    index = load(None, address, former=(f"{address.rstrip('/')}X/",))
+    assert index.canonical == address.rstrip("/")
+    for base in (address.rstrip("/"), f"{address.rstrip('/')}X"):
+        assert index.concepts(f"{base}/CodeSystem/rls-severity", "irls-total") == {"rls-severity"}
+
+
+def test_words_that_look_like_an_address_of_ours_are_published_as_they_are(tmp_path: Path) -> None:
+    include = {"system": LOCAL, "concept": [{"code": "CodeSystem/1", "display": "ValueSet/ferritin, \u00fcblich"}]}
+    index = overlaid(tmp_path, ferritin=include)
+    (published,) = (one for one in index.resources() if one["id"] == "ferritin")
+    assert published["compose"]["include"][-1] == include
+    assert "ValueSet/ferritin, \u00fcblich".encode() in index.content()
+
+
+def test_a_remembered_answer_is_given_without_looking_again() -> None:
+    index = load(None, BASE)
+    assert index.concepts(LOCAL, "A") == frozenset()
+    index._known[(LOCAL, "A")] = frozenset({"remembered"})
+    assert index.concepts(LOCAL, "A") == {"remembered"}
