@@ -310,6 +310,7 @@ def test_a_set_in_the_form_we_publish_is_read_as_the_same_set(tmp_path: Path) ->
         pytest.param({"url": "https://x.example/ValueSet/v1/ValueSet/rls"}, "rls", id="R-02a by the last part of url"),
         pytest.param({"url": "rls"}, None, id="R-02a a bare word is no url of a set"),
         pytest.param({"id": ["rls"]}, None, id="R-02a a list as id"),
+        pytest.param({"url": f"{BASE}/ValueSet/rlsX"}, None, id="R-02a a url of no set"),
         pytest.param({"id": "rls", "url": "ValueSet/esrd"}, None, id="R-02a two different sets"),
     ],
 )
@@ -322,6 +323,13 @@ def test_a_file_tells_the_set_it_adds_to(tmp_path: Path, changes: Json, set_id: 
         return
     merged = read_overlay(tmp_path, SHIPPED)
     assert [key for key, one in merged.items() if one != SHIPPED[key]] == [set_id]
+
+
+def test_a_file_of_no_set_of_ours_is_told_which_sets_there_are(tmp_path: Path) -> None:
+    resource = {"resourceType": "ValueSet", "id": "other", "compose": {"include": [listed("A")]}}
+    (tmp_path / "site.json").write_text(json.dumps(resource), encoding="utf-8")
+    with pytest.raises(ValueSetError, match=r"'other' is no value set of this service; use one of .*\brls, rls-"):
+        read_overlay(tmp_path, SHIPPED)
 
 
 def test_only_json_files_of_the_folder_are_read(tmp_path: Path) -> None:
