@@ -308,3 +308,26 @@ def test_the_content_does_not_depend_on_how_the_files_are_named(tmp_path: Path) 
         (folder / name).write_text(json.dumps(overlay_file()), encoding="utf-8-sig")
         made.append(load(folder, BASE).content())
     assert made[0] == made[1]
+
+
+@pytest.mark.parametrize(
+    ("include", "said"),
+    [
+        ([{"concept": [{"code": "A"}]}], r"compose\.include\.system is missing"),
+        (
+            [{"concept": [{"code": "A"}], "system": "a|b"}],
+            r"compose\.include\.system 'a\|b' is too long or cannot stand in a FHIR query",
+        ),
+        ({}, r"compose\.include is no list of objects"),
+        ([{"system": LOCAL, "concept": "A"}], r"compose\.include\.concept is no list of objects"),
+        ([{"system": LOCAL, "filter": "A"}], r"compose\.include\.filter is no list of objects"),
+        ([{"system": LOCAL, "concept": [{}]}], r"compose\.include\.concept\.code is missing"),
+        ([{"system": ICD_CM, "filter": [{"property": "concept"}]}], r"compose\.include\.filter\.value is missing"),
+        ([{"system": LOCAL, "concept": [{"code": "a" * 65}]}], f"code '{'a' * 64}' is too long"),
+    ],
+)
+def test_a_bad_overlay_is_told_by_the_name_of_the_field(
+    load_with: Callable[..., CodeIndex], include: Any, said: str
+) -> None:
+    with pytest.raises(ValueSetError, match=rf"site-0\.json: .*{said}"):
+        load_with(overlay_file(compose={"include": include}))
