@@ -18,6 +18,7 @@ SNOMED = "http://snomed.info/sct"
 ICD_CM = "http://hl7.org/fhir/sid/icd-10-cm"
 NDC = "http://hl7.org/fhir/sid/ndc"
 LOCAL = "https://hospital.example/lab"
+UNIT = "StructureDefinition/billing-unit"
 
 
 def overlay_file(**changes: Any) -> dict[str, Any]:
@@ -322,6 +323,10 @@ def test_the_content_does_not_depend_on_how_the_files_are_named(tmp_path: Path) 
         ([{"system": LOCAL, "concept": "A"}], r"compose\.include\.concept is no list of objects"),
         ([{"system": LOCAL, "filter": "A"}], r"compose\.include\.filter is no list of objects"),
         ([{"system": LOCAL, "concept": [{}]}], r"compose\.include\.concept\.code is missing"),
+        (
+            [{"system": LOCAL, "concept": [{"code": "A1", "extension": [{"url": UNIT, "valueQuantity": "5 mg"}]}]}],
+            "billing-unit of 'A1' is no quantity in mg",
+        ),
         ([{"system": ICD_CM, "filter": [{"property": "concept"}]}], r"compose\.include\.filter\.value is missing"),
         ([{"system": LOCAL, "concept": [{"code": "a" * 65}]}], f"code '{'a' * 64}' is too long"),
     ],
