@@ -61,6 +61,8 @@ SAME = {
     ("COUNTED", "3", "4"): "only the order counts",
     ("EXCEPTION_FROM", "28", "27"): "no result of day 27 is usable: it lies within BLACKOUT_DAYS of the dose (R-09)",
     ("COUNTED", "1", "0"): "only the order counts",
+    ("BANDS", "40", "39"): "the last band has no upper end: its name is given to whatever is above the one before",
+    ("BANDS", "40", "41"): "the last band has no upper end: its name is given to whatever is above the one before",
 }
 TESTS = ("tests/rules",)
 SLOW = (
