@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from cds_service.clinical.model import Allergen, Conclusion, Ingredient, Line, ProcedureEntry, Rank, Verdict
+from cds_service.clinical.rules import RULES
 from tests.rules.ask import ask, verdict
 from tests.rules.build import RLS, allergy, case, condition, day, decide, facts, ferritin, given, order, rejected, tsat
 from tests.rules.chart import at
@@ -113,3 +114,44 @@ def test_r_12_the_line_names_what_was_drawn_late_and_when(
         ("ferritin", "2026-02-28"),
         ("TSAT", "2026-02-28"),
     ]
+
+
+PREGNANT = [
+    "evidence of pregnancy lapses after",
+    "pregnant before the delivery date by at most",
+    "pregnant after the delivery date by at most",
+]
+EARLY = "first trimester below"
+
+
+@pytest.mark.parametrize(
+    ("rule_id", "expected"),
+    [
+        pytest.param(
+            "R-20a",
+            [
+                EARLY,
+                "term",
+                "no gestational age above",
+                "a coded first trimester lasts",
+                *PREGNANT,
+            ],
+            id="R-20a age and evidence",
+        ),
+        pytest.param("R-20b", [EARLY], id="R-20b age"),
+        pytest.param("R-20c", PREGNANT, id="R-20c evidence alone, as the age is not known"),
+        pytest.param(
+            "R-20d",
+            [
+                *PREGNANT,
+                "status on record for",
+                "status asked for from",
+                "status asked for up to",
+            ],
+            id="R-20d evidence, and whom to ask",
+        ),
+    ],
+)
+def test_a_rule_on_pregnancy_shows_the_limits_it_rests_on(rule_id: str, expected: list[str]) -> None:
+    (rule,) = (one for one in RULES if one.id == rule_id)
+    assert [one.name for one in rule.thresholds] == expected
