@@ -44,6 +44,7 @@ TECHNICAL = {
     "_MOST_SPELLINGS": "limit of memory",
     "MOST_MONTHS": "limit of time",
     "REMEMBERED": "limit of memory",
+    "EARLIEST": "end of the calendar: nobody was infused before 1900",
     "_FIRST_YEAR": "end of the calendar",
     "_LAST_YEAR": "end of the calendar",
     "KEPT_DAYS": "older results decide nothing; has to be more than each window, which test_no_page_ends checks",
