@@ -25,8 +25,9 @@ def read_dose(ingredient: Ingredient | None, value: Decimal | None, unit: str | 
     """The dose of one administration; `unreadable` names the unit when it cannot be turned into mg."""
     if value is None:
         return OrderDose()
-    spelled = (unit or "").strip().lower()
-    written = f"{value} {unit or 'without unit'}"
+    named = (unit or "").strip()
+    spelled = named.lower()
+    written = f"{value} {named or 'without unit'}"
     if value <= 0:
         return OrderDose(unreadable=written)
     if spelled in _MILLIGRAMS:

@@ -48,6 +48,7 @@ def test_r_04a_mg_per_kg_waits_for_the_weight() -> None:
         pytest.param(FCM, "2", "vial", "2 vial", id="R-04a vials are unreadable"),
         pytest.param(FCM, "2", None, "2 without unit", id="R-04a no unit is unreadable"),
         pytest.param(FCM, "2", "", "2 without unit", id="R-04a empty unit is unreadable"),
+        pytest.param(FCM, "2", " ", "2 without unit", id="R-04a blank unit is unreadable"),
         pytest.param(None, "15", "mL", "15 mL", id="R-04a mL of an unnamed product is unreadable"),
         pytest.param(FCM, "0", "mg", "0 mg", id="R-04a zero is no dose"),
         pytest.param(FCM, "-750", "mg", "-750 mg", id="R-04a a negative dose is unreadable"),
