@@ -15,7 +15,7 @@ from cds_service.store.tables import StoreDown, kind_of
 
 WAIT_SECONDS = 5  # for a lock, a connection, a statement
 POOL = 16  # connections a worker holds at most; they are opened as they are needed
-REVISION = "0001"  # of the tables: the newest migration; looked up there it would cost a start half a second
+REVISION = "0001"  # of the tables: the newest migration; looked up there, every start would import alembic
 _FIND_REVISION = sa.text("SELECT version_num FROM alembic_version")
 
 
